@@ -1,0 +1,74 @@
+# What a developer types; `make` alone lists it.
+
+# The interpreter of the virtual environment: the system's, else the newest on PATH.
+PYTHON ?= /usr/bin/python3 python3.13 python3.12 python3.11 python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# What is fixed when the package is installed.
+METADATA := setup.cfg pyproject.toml constraints.txt realmd/__init__.py
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.PHONY: help run test lint types pytest format clean
+.DELETE_ON_ERROR:
+
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/ready  ## start a realm that keeps its state under ./var (ARGS="--port 1234" adds options)
+	@mkdir -p var
+	@exec env STATE_DIRECTORY="$(CURDIR)/var" $(BIN)/twistd --nodaemon --pidfile= realmd $(ARGS)
+
+test: lint types pytest  ## all that must pass: lint, types and tests
+
+lint: $(VENV)/ready-to-test  ## ruff: rules and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/ready-to-test  ## mypy: strict in world/ and protocol/
+	$(BIN)/mypy
+
+pytest: $(VENV)/ready-to-test  ## the tests (ARGS="tests/world -k walk" chooses)
+	$(BIN)/pytest $(ARGS)
+
+format: $(VENV)/ready-to-test  ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## take away all that was made, except ./var
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis _trial_temp*
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -f twisted/plugins/dropin.cache
+
+# Empty files that say how far the virtual environment has come.
+
+$(VENV)/made:
+	@find_python() { \
+	    for python in $(PYTHON); do \
+	        "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && return; \
+	    done; false; \
+	}; \
+	find_python || { \
+	    if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	        echo "Python 3.11 or newer with venv is needed: sudo apt-get install python3-venv" >&2; exit 1; \
+	    fi; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get -qq update && apt-get -qq install --yes --no-install-recommends python3-venv >/dev/null && find_python; \
+	} || { echo "No Python 3.11 or newer among: $(PYTHON)" >&2; exit 1; }; \
+	echo "Creating $(VENV) with $$($$python --version)"; \
+	"$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/ready: $(VENV)/made $(METADATA)
+	@echo "Installing realmd into $(VENV)"
+	@$(PIP) setuptools
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/ready-to-test: $(VENV)/ready
+	@echo "Installing what the tests need into $(VENV)"
+	@$(PIP) --no-build-isolation --editable .[test]
+	@touch $@

@@ -1,0 +1,66 @@
+"""One sentence for each error a person or an agent can meet, and its wire code.
+
+A *refusal* is the world's answer to a well-formed command (HTTP 200, ``{"ok": false,
+"error": code}``).  A *fault* is a request that is wrong in itself (HTTP 400,
+``{"error": text}``).  Both are data, never exceptions that cross a door.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+#: Wire code of each refusal and what it means; printed in docs/protocol.rst.
+REFUSALS: dict[str, str] = {
+    "unknown_agent": "No agent of that id has registered; `register` first.",
+    "rate_limited": "This agent has sent more than its share of commands; wait a second.",
+    "out_of_bounds": "That point lies outside the world.",
+    "collision": "That point lies inside a building.",
+    "unreachable": "There is no way on foot from here to there.",
+    "room_full": "Every seat of the room is taken.",
+    "not_found": "Nothing of that name is known here.",
+    "unknown_workstation": "No workstation has that id; `workstations` lists them.",
+    "unknown_target": "No agent of that id is in the world.",
+    "skill_required": "This workstation needs a skill that the agent has not declared.",
+    "occupied": "Another agent holds this workstation.",
+    "not_at_workstation": "The agent holds no workstation; `go-to-workstation` first.",
+    "not_working": "No work was started here; `work-start` first.",
+    "already_working": "Work has been started here already; `work-finish` ends it.",
+    "unknown_request": "No open request of that id was sent to this agent.",
+    "too_long": "That payload is longer than a message may be.",
+    "inbox_full": "The receiver has too many open requests; try again later.",
+    "already_installed": "This plugin is installed already.",
+    "not_installed": "This plugin is not installed.",
+    "catalogue_full": "The catalogue holds as many plugins as it may.",
+    "reserved": "This agentId belongs to an inhabitant of the realm.",
+    "internal_error": "The realm made a mistake over this command; it is logged and nothing happened.",
+    "busy": "The realm has more to do than it can hold; try again in a moment.",
+    "storage_unavailable": "What you said could not be made durable, so it did not happen.",
+    "shutting_down": "The realm is stopping and takes no more commands.",
+}
+
+
+class Refused(Exception):
+    """Raised by a rule to refuse a command; `World.apply` turns it into a `Rejection`."""
+
+    def __init__(self, code: str, text: str = "") -> None:
+        assert code in REFUSALS, code
+        super().__init__(text or code)
+        self.rejection = Rejection(code, text or code)
+
+
+class Rejection(Struct, frozen=True):
+    """The world said no: `code` is a key of `REFUSALS`, `text` what goes on the wire."""
+
+    code: str
+    text: str
+
+
+class Fault(Exception):
+    """A request that is wrong in itself; its text is the answer (HTTP 400).
+
+    `mark` is the ``id`` of the WebSocket message at fault, if it had one.
+    """
+
+    def __init__(self, text: str, mark: str | int | None = None) -> None:
+        super().__init__(text)
+        self.mark = mark

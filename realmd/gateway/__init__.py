@@ -1,0 +1,1 @@
+"""The doors: sockets, and nothing else."""

@@ -1,0 +1,224 @@
+"""The HTTP door: /ipc, /api, /health, /metrics, the page, and the way to /ws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import msgspec
+from autobahn.twisted.resource import WebSocketResource
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.web import http
+
+from ..errors import Fault
+from ..protocol.classic import Ask, decode_ipc
+from ..runtime.realm import Answer, Realm
+from ..world import commands, queries
+from .request import JSON, Channel, Request
+
+Handler = Callable[[Request], None]
+METHODS: Final = b"GET, POST, OPTIONS"
+
+
+class Door:
+    """Answers every HTTP request.
+
+    `pages` maps a path to a handler of its own: the page, /health, /metrics.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        realm: Realm,
+        websocket: WebSocketResource,
+        pages: dict[bytes, Handler],
+        body_bytes: int,
+        origins: tuple[str, ...],
+        not_found: Handler,
+    ) -> None:
+        self.body_bytes = body_bytes
+        self.requests = self.faults = 0
+        self._realm = realm
+        self._websocket = websocket
+        self._origins = frozenset(origin.encode() for origin in origins)
+        self._not_found = not_found
+        self._get: dict[bytes, Handler] = {
+            b"/api/room": lambda r: self._ask(r, queries.RoomInfo()),
+            b"/api/invite": lambda r: self._ask(r, queries.RoomInvite()),
+            b"/api/events": self._events,
+            b"/api/world": lambda r: self._ask(r, queries.WorldMap()),
+            b"/api/workstations": lambda r: self._ask(r, queries.Workstations()),
+            b"/api/moltbook/feed": lambda r: self._ask(r, queries.MoltbookList()),
+            b"/api/clawhub/skills": lambda r: self._ask(r, queries.ClawhubList()),
+            b"/api/clawhub/installed": lambda r: self._ask(r, queries.ClawhubInstalled()),
+            b"/ws": self._upgrade,
+            **pages,
+        }
+        self._post: dict[bytes, Handler] = {
+            b"/ipc": self._ipc,
+            b"/": self._ipc,
+            b"/api/clawhub/skills": lambda r: self._rest(r, commands.ClawhubPublish, 201),
+            b"/api/clawhub/install": lambda r: self._rest(r, commands.ClawhubInstall, 200),
+            b"/api/clawhub/uninstall": lambda r: self._rest(r, commands.ClawhubUninstall, 200),
+        }
+
+    def handle(self, request: Request) -> None:
+        """Answer `request`, whatever it is."""
+        self.requests += 1
+        try:
+            if request.method == b"OPTIONS":
+                request.send(b"", JSON, 204)
+            elif request.method == b"POST":
+                self._post.get(request.path, self._unknown)(request)
+            elif request.method in (b"GET", b"HEAD"):
+                self._get.get(request.path, self._not_found)(request)
+            else:
+                request.answer({"error": "Method not allowed"}, 405)
+        except Fault as fault:
+            self._fault(request, str(fault))
+        except Exception:
+            self.log.failure("request failed path={path}", path=request.path.decode("ascii", "replace"))
+            request.answer({"error": "internal_error"}, 500)
+
+    def headers(self, request: Request) -> Iterable[tuple[bytes, bytes]]:
+        """The headers of every answer: who may read it from a page of another site (CORS)."""
+        if b"*" in self._origins:
+            yield b"access-control-allow-origin", b"*"
+        else:
+            yield b"vary", b"Origin"
+            if (origin := request.getHeader(b"origin")) and origin in self._origins:
+                yield b"access-control-allow-origin", origin
+        if request.method == b"OPTIONS":
+            yield b"access-control-allow-methods", METHODS
+            yield b"access-control-allow-headers", b"Content-Type, Authorization"
+            yield b"access-control-max-age", b"86400"
+        yield b"x-content-type-options", b"nosniff"
+
+    # -- handlers ----------------------------------------------------------------------
+
+    def _ipc(self, request: Request) -> None:
+        self._ask(request, decode_ipc(request.body()))
+
+    def _ask(self, request: Request, ask: Ask) -> None:
+        def reply(answer: Answer) -> None:
+            if answer.fault:
+                self._fault(request, answer.fields["error"])
+            else:
+                request.answer(answer.fields)
+
+        self._realm.serve(ask, reply)
+
+    def _rest(self, request: Request, command: type[commands.Command], status: int) -> None:
+        """A REST call: the arguments are the body; an unknown skill is 404."""
+        try:
+            ask = msgspec.json.decode(request.body() or b"{}", type=command)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise Fault(str(error)) from None
+
+        def reply(answer: Answer) -> None:
+            code = answer.fields.get("code")
+            good = status if answer.fields.get("ok") else 404 if code in _UNKNOWN else 409
+            request.answer(answer.fields, good)
+
+        self._realm.serve(ask, reply)
+
+    def _events(self, request: Request) -> None:
+        given = {
+            key.decode("ascii", "replace"): values[0].decode("ascii", "replace")
+            for key, values in parse_qs(request.uri.partition(b"?")[2]).items()
+        }
+        try:
+            query = msgspec.convert(
+                {key: given[key] for key in ("since", "after", "limit") if key in given},
+                queries.RoomEvents,
+                strict=False,
+            )
+        except msgspec.ValidationError as error:
+            raise Fault(str(error)) from None
+        self._ask(request, query)
+
+    def _upgrade(self, request: Request) -> None:
+        """Hand the connection over to the WebSocket door."""
+        request.channel.transport.unregisterProducer()
+        self._websocket.render(request)
+
+    def _unknown(self, request: Request) -> None:
+        request.answer({"error": "Not found"}, 404)
+
+    def _fault(self, request: Request, text: str) -> None:
+        self.faults += 1
+        request.answer({"error": text}, 400)
+
+
+_UNKNOWN: Final = ("not_found", "not_installed")
+
+
+class DoorFactory(http.HTTPFactory):
+    """The listening side: at most `max_connections` at once, WebSockets included.
+
+    A request must be complete within `request_timeout` s; a connection on which nothing
+    comes for `idle` s is closed.
+    """
+
+    protocol = Channel  # type: ignore[assignment]  # the stubs know only its own
+    noisy = False
+    logger = Logger()
+
+    def __init__(
+        self, door: Door, reactor: IReactorTime, idle: float, request_timeout: float, max_connections: int
+    ) -> None:
+        super().__init__(timeout=idle, reactor=reactor)
+        self.door = door
+        self.request_timeout = request_timeout
+        self.max_connections = max_connections
+        self.open = self.turned_away = self.timed_out = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        if self.open >= self.max_connections:
+            self.turned_away += 1
+            if self.turned_away % 1000 == 1:
+                self.logger.warn(
+                    "connection limit reached limit={limit} turned_away={n}",
+                    limit=self.max_connections,
+                    n=self.turned_away,
+                )
+            return Full()
+        return super().buildProtocol(addr)
+
+    def startFactory(self) -> None:
+        """No access log: /metrics counts, and a log line a request would fill the disk."""
+
+    def stopFactory(self) -> None:
+        """Nothing was started."""
+
+    def log(self, request: http.Request) -> None:
+        """See `startFactory`."""
+
+    def opened(self) -> None:
+        self.open += 1
+
+    def closed(self) -> None:
+        """A connection ended, as HTTP or as the WebSocket that it became."""
+        self.open -= 1
+
+    def late(self, channel: Channel) -> None:
+        """A request was not complete in time."""
+        self.timed_out += 1
+        self.logger.info("connection timeout door=http peer={peer}", peer=channel.getPeer().host)
+
+
+class Full(Protocol):
+    """Says that the house is full, and closes."""
+
+    def connectionMade(self) -> None:
+        text = b'{"error":"Too many connections"}'
+        assert self.transport is not None
+        self.transport.write(
+            b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text)
+        )
+        self.transport.loseConnection()

@@ -1,0 +1,276 @@
+"""The WebSocket door at /ws: viewers, agents and human players."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionRequest
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ..errors import Fault, Rejection
+from ..protocol import classic, encode, views
+from ..protocol.classic import Ask
+from ..runtime.fanout import Fanout
+from ..runtime.realm import Answer, Realm, refusal
+from ..world import commands
+from ..world.commands import Command
+from ..world.engine import Outcome
+from .outbox import Outbox
+
+GOING_AWAY: Final = 1001
+TRY_AGAIN_LATER: Final = 1013
+#: Agents that one connection may speak for, and the cut of a player's name.
+MAX_LINKS: Final = 64
+PLAYER_NAME: Final = 32
+
+
+class Bounds(Struct, frozen=True):
+    """What one connection may use (bytes, s)."""
+
+    message_bytes: int
+    outbox_bytes: int
+    outbox_patience: float
+
+
+class Connection(WebSocketServerProtocol):
+    """One WebSocket client; a `Viewer` for the fan-out."""
+
+    logger = Logger(namespace="realmd.gateway.websocket")
+    factory: Gateway
+    transport: Any
+    cell = 0
+    slot = 0
+    follow: str | None = None
+    outbox: Outbox
+    player: str | None = None
+    _too_long = False
+
+    def onConnect(self, request: ConnectionRequest) -> str | None:
+        followed = request.params.get("agent", [""])[0]
+        self.follow = followed[:64] or None
+        # Dialects may be offered as sub-protocols; the classic one has no name.
+        return None
+
+    def onOpen(self) -> None:
+        factory = self.factory
+        self.agents: set[str] = set()
+        self.outbox = Outbox(
+            self.transport.write,
+            factory.clock,
+            factory.bounds.outbox_bytes,
+            factory.bounds.outbox_patience,
+            self._overflow,
+            lambda: factory.fanout.refresh(self),
+        )
+        self.transport.registerProducer(self.outbox, True)
+        factory.connections.add(self)
+        self.tell("roomInfo", info=views.room_info(factory.realm.world, factory.realm.room))
+        factory.fanout.join(self)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        factory = self.factory
+        if self in factory.connections:
+            factory.connections.discard(self)
+            factory.dropped += self.outbox.dropped
+            factory.fanout.leave(self)
+            for agent_id in self.agents:
+                factory.realm.intake.submit(commands.LinkClosed(agent_id=agent_id))
+
+    def connectionLost(self, reason: Any = None) -> None:
+        super().connectionLost(reason)
+        self.factory.lost()
+
+    def deliver(self, whole: bytes, durable: bytes) -> None:
+        """See `runtime.fanout.Viewer`."""
+        self.outbox.deliver(whole, durable)
+
+    def tell(self, kind: str, **fields: Any) -> None:
+        """Send one message to this client alone."""
+        frame = encode.message(kind, **fields)
+        self.outbox.deliver(frame, frame)
+
+    # -- incoming ----------------------------------------------------------------------
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        super().onMessageFrameBegin(length)
+        if self.message_data_total_length > self.factory.bounds.message_bytes:
+            self._too_long = True
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        """Keep nothing of a message that is too long, however long it goes on."""
+        if self._too_long:
+            self.message_data.clear()
+            if self.frame_data:
+                self.frame_data.clear()
+        else:
+            super().onMessageFrameData(payload)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        self.factory.messages += 1
+        try:
+            if self._too_long:
+                self._too_long = False
+                raise Fault(f"Message too large (limit {self.factory.bounds.message_bytes} bytes)")
+            wish, mark = classic.decode_message(payload)
+            if isinstance(wish, classic.Wish):
+                self._grant(wish, mark)
+            else:
+                self._ask(wish, mark)
+        except Fault as fault:
+            self.factory.faults += 1
+            self._wrong(str(fault), fault.mark)
+        except Exception:
+            self.logger.failure("message failed peer={peer}", peer=self.peer)
+            self._wrong("internal_error", None)
+
+    def _wrong(self, text: str, mark: str | int | None) -> None:
+        if mark is not None:
+            self.tell("ack", id=mark, ok=False, error=text)
+        else:
+            self.tell("error", message=text)
+
+    def _ask(self, ask: Ask, mark: str | int | None) -> None:
+        if isinstance(ask, Command) and (agent_id := getattr(ask, "agent_id", None)) is not None:
+            self._speak_for(agent_id)
+
+        def reply(answer: Answer) -> None:
+            if mark is not None:
+                self.tell("ack", id=mark, **answer.fields)
+            elif not answer.fields.get("ok"):
+                self.tell("error", message=answer.fields["error"])
+
+        self.factory.realm.serve(ask, reply)
+
+    def _speak_for(self, agent_id: str) -> None:
+        """While this socket is open, the agent counts as heard, and gets its private messages here."""
+        if agent_id in self.agents or len(self.agents) >= MAX_LINKS:
+            return
+        self.agents.add(agent_id)
+        self.factory.fanout.link(self, agent_id)
+        self.factory.realm.intake.submit(commands.LinkOpened(agent_id=agent_id))
+
+    # -- what a client wishes for itself -------------------------------------------------
+
+    def _grant(self, wish: classic.Wish, mark: str | int | None) -> None:
+        realm, fanout = self.factory.realm, self.factory.fanout
+        match wish:
+            case classic.Viewport(x=x, z=z):
+                if self.follow is None:
+                    fanout.look(self, x, z)
+            case classic.Follow(agent_id=agent_id):
+                fanout.follow(self, agent_id)
+            case classic.Subscribe():
+                fanout.refresh(self)
+            case classic.RequestProfiles():
+                self.tell("profiles", profiles=views.profiles(realm.world))
+            case classic.RequestProfile(agent_id=agent_id):
+                if agent_id in realm.world.tables.profiles:
+                    self.tell("profile", profile=realm.world.profile(agent_id))
+                else:
+                    self._wrong("not found", mark)
+            case classic.RequestRoomInfo():
+                self.tell("roomInfo", info=views.room_info(realm.world, realm.room))
+            case classic.PlayerJoin():
+                self._player_join(wish)
+            case _:
+                self._play(wish, mark)
+
+    def _player_join(self, wish: classic.PlayerJoin) -> None:
+        if self.player is not None:
+            raise Fault("already joined")
+        player = f"human-{self.factory.rng.getrandbits(48):012x}"
+        name = wish.name.strip()[:PLAYER_NAME] or "Visitor"
+
+        def reply(outcome: Outcome) -> None:
+            if isinstance(outcome, Rejection):
+                self.player = None
+                self.tell("error", message=refusal(outcome).fields["error"])
+            else:
+                self.tell("playerJoined", agentId=player)
+
+        self.player = player
+        join = commands.PlayerJoin(agent_id=player, name=name, color=wish.color)
+        self._speak_for(player)
+        self.factory.realm.intake.submit(join, reply)
+
+    def _play(self, wish: classic.Wish, mark: str | int | None) -> None:
+        if self.player is None:
+            raise Fault("playerJoin first")
+        me = self.player
+        match wish:
+            case classic.PlayerMove(x=x, z=z, rotation=rotation):
+                self._ask(commands.WorldMove(agent_id=me, x=x, z=z, rotation=rotation), mark)
+            case classic.PlayerChat(text=text):
+                self._ask(commands.WorldChat(agent_id=me, text=text), mark)
+            case classic.PlayerAction(action=action):
+                self._ask(commands.WorldAction(agent_id=me, action=action), mark)
+            case classic.PlayerLeave():
+                self.player = None
+                self._ask(commands.WorldLeave(agent_id=me), mark)
+
+    # -- ending ------------------------------------------------------------------------
+
+    def _overflow(self, reason: str) -> None:
+        self.factory.overflowed += 1
+        self.logger.warn(
+            "buffer overflow door=websocket peer={peer} reason={reason}", peer=self.peer, reason=reason
+        )
+        self.sendClose(TRY_AGAIN_LATER, reason)
+
+
+class Gateway(WebSocketServerFactory):
+    """Makes a `Connection` for each WebSocket client.  Every limit Autobahn leaves open is set."""
+
+    protocol = Connection  # type: ignore[assignment]
+    noisy = False
+
+    def __init__(
+        self,
+        realm: Realm,
+        fanout: Fanout,
+        clock: IReactorTime,
+        rng: random.Random,
+        bounds: Bounds,
+        lost: Callable[[], None],
+    ) -> None:
+        super().__init__(reactor=clock, server="realmd")
+        self.realm = realm
+        self.fanout = fanout
+        self.clock = clock
+        self.rng = rng
+        self.bounds = bounds
+        self.lost = lost
+        self.connections: set[Connection] = set()
+        self.messages = self.faults = self.overflowed = self.dropped = 0
+
+    def limit(self, handshake: float, ping_interval: float, ping_timeout: float) -> None:
+        """Set the time-outs (s) and what they bound."""
+        self.setProtocolOptions(
+            versions=[13],
+            openHandshakeTimeout=handshake,
+            closeHandshakeTimeout=handshake,
+            autoPingInterval=ping_interval,
+            autoPingTimeout=ping_timeout,
+            autoPingSize=12,
+            tcpNoDelay=True,
+            failByDrop=False,
+            echoCloseCodeReason=False,
+            serveFlashSocketPolicy=False,
+            webStatus=False,
+        )
+
+    def close_all(self) -> list[Deferred[Any]]:
+        """Tell every client that the realm is going away; each Deferred fires when one is gone."""
+        for connection in list(self.connections):
+            connection.sendClose(GOING_AWAY, "the realm is stopping")
+        return [connection.is_closed for connection in self.connections]
+
+    def deliveries_dropped(self) -> int:
+        """Deliveries cut for slow readers, those gone included."""
+        return self.dropped + sum(connection.outbox.dropped for connection in self.connections)

@@ -1,0 +1,101 @@
+"""What the realm counts, for Prometheus at /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
+_TICK_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_COMMIT_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class Metrics:
+    """The realm's metrics in a registry of their own.
+
+    Rates and durations are observed as they happen; everything that some part already
+    counts is read from it when Prometheus asks (`watch`).
+    """
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # they double the page for nobody
+        self.registry = CollectorRegistry()
+        self._commands = Counter(
+            "realmd_commands", "Commands by name and outcome.", ("command", "outcome"), registry=self.registry
+        )
+        self._events = Counter("realmd_events", "Events by type.", ("type",), registry=self.registry)
+        self._tick = Histogram(
+            "realmd_tick_seconds", "Work of one tick.", buckets=_TICK_BUCKETS, registry=self.registry
+        )
+        self._commit = Histogram(
+            "realmd_commit_seconds",
+            "One journal commit, in seconds.",
+            buckets=_COMMIT_BUCKETS,
+            registry=self.registry,
+        )
+        self._journalled = Counter("realmd_journalled_events", "Events made durable.", registry=self.registry)
+        self._command_children: dict[tuple[str, str], Counter] = {}
+        self._event_children: dict[str, Counter] = {}
+
+    def command(self, name: str, outcome: str) -> None:
+        """A command was applied; `outcome` is ``ok`` or a refusal code."""
+        key = (name, outcome)
+        child = self._command_children.get(key)
+        if child is None:
+            child = self._command_children[key] = self._commands.labels(name, outcome)
+        child.inc()
+
+    def event(self, name: str) -> None:
+        child = self._event_children.get(name)
+        if child is None:
+            child = self._event_children[name] = self._events.labels(name)
+        child.inc()
+
+    def tick(self, seconds: float) -> None:
+        self._tick.observe(seconds)
+
+    def commit(self, seconds: float, events: int) -> None:
+        self._commit.observe(seconds)
+        self._journalled.inc(events)
+
+    def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """A gauge read from `value` at each scrape."""
+        Gauge(name, text, registry=self.registry).set_function(value)
+
+    def watch_each(self, name: str, text: str, label: str, values: Callable[[], dict[str, float]]) -> None:
+        """A gauge for each key of `values`, whose keys are known from the start."""
+        gauge = Gauge(name, text, (label,), registry=self.registry)
+        for key in values():
+            gauge.labels(key).set_function(lambda key=key: values()[key])  # type: ignore[misc]
+
+    def render(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM."""
+    return _status_kib("VmRSS:") * 1024
+
+
+def anonymous_bytes() -> int:
+    """The part of it that no file backs: heap and stacks."""
+    return _status_kib("RssAnon:") * 1024
+
+
+def _status_kib(field: str) -> int:
+    """A field of /proc/self/status, see proc(5)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1])
+    return 0

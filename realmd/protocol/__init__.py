@@ -1,0 +1,1 @@
+"""Wire dialects: pure functions between bytes and commands, queries and events."""

@@ -1,0 +1,187 @@
+"""The classic protocol, incoming: bytes of HTTP bodies and WebSocket messages → what they ask.
+
+Every function either returns a validated struct or raises `Fault` with the sentence that
+the sender gets.  Unknown fields are ignored, as the old server did.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from ..errors import Fault
+from ..world.commands import COMMANDS, Action, Command
+from ..world.model import AgentId, Colour
+from ..world.queries import QUERIES, Query
+
+Ask = Command | Query
+
+_ASKS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
+    name: msgspec.json.Decoder(struct, strict=True) for name, struct in {**COMMANDS, **QUERIES}.items()
+}
+_NUMBERS: Final = ("x", "y", "z", "rotation")
+
+
+class _Envelope(Struct):
+    command: str
+    args: Raw = Raw(b"{}")
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+
+
+def decode_ipc(body: bytes) -> Ask:
+    """An HTTP body ``{"command": name, "args": {...}}`` → the command or query."""
+    try:
+        envelope = _envelope.decode(body)
+    except msgspec.ValidationError as error:
+        raise Fault("command required" if "command" in str(error) else _text(error)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Fault(_malformed(error)) from None
+    args = bytes(envelope.args)
+    return decode_ask(envelope.command, b"{}" if args == b"null" else args)
+
+
+def decode_ask(name: str, args: bytes) -> Ask:
+    """The JSON object `args` of the command or query called `name`."""
+    decoder = _ASKS.get(name)
+    if decoder is None:
+        raise Fault(f"Unknown command: {name[:64]}")
+    try:
+        ask: Ask = decoder.decode(args)
+    except msgspec.ValidationError as error:
+        raise Fault(_explain(name, error)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Fault(_malformed(error)) from None
+    return ask
+
+
+def _malformed(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "Invalid JSON: nested too deeply"
+    return f"Invalid JSON: {error}"
+
+
+def _text(error: msgspec.ValidationError) -> str:
+    """msgspec's own words, with the path in front: ``name: expected `str`, got `int```."""
+    words, _, path = str(error).partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    return f"{path}: {words[:1].lower()}{words[1:]}" if path else words
+
+
+def _explain(name: str, error: msgspec.ValidationError) -> str:
+    """The sentence for a wrong argument; old clients look for some of these words."""
+    text = _text(error)
+    if "agentId`" in text or text.startswith("agentId:"):
+        return "agentId and text required" if name == "world-chat" else f"agentId required ({text})"
+    if name == "world-chat" and ("`text`" in text or text.startswith("text:")):
+        return "agentId and text required"
+    if text.partition(":")[0] in _NUMBERS:
+        return f"x, y, z and rotation must be finite numbers ({text})"
+    return text
+
+
+# -- WebSocket messages --------------------------------------------------------------------
+
+
+class Wish(Struct, frozen=True, rename="camel", tag_field="type"):
+    """Base of what a WebSocket client wishes for itself, rather than asks of the world."""
+
+
+class Subscribe(Wish, frozen=True, tag="subscribe"):
+    """A fresh full snapshot."""
+
+
+class RequestProfiles(Wish, frozen=True, tag="requestProfiles"):
+    """Everyone's profile."""
+
+
+class RequestProfile(Wish, frozen=True, tag="requestProfile"):
+    """One profile."""
+
+    agent_id: AgentId
+
+
+class RequestRoomInfo(Wish, frozen=True, tag="requestRoomInfo"):
+    """The room's info."""
+
+
+class Viewport(Wish, frozen=True, tag="viewport"):
+    """Look at this point from now on."""
+
+    x: float
+    z: float
+
+
+class Follow(Wish, frozen=True, tag="follow"):
+    """Look where this agent is from now on."""
+
+    agent_id: AgentId | None = None
+
+
+class PlayerJoin(Wish, frozen=True, tag="playerJoin"):
+    """A human wants an avatar (name cut at 32)."""
+
+    name: str = "Visitor"
+    color: Colour | UnsetType = UNSET
+
+
+class PlayerMove(Wish, frozen=True, tag="playerMove"):
+    """The human's avatar stands here now."""
+
+    x: float
+    z: float
+    rotation: float = 0.0
+
+
+class PlayerChat(Wish, frozen=True, tag="playerChat"):
+    """The human says something."""
+
+    text: Annotated[str, Meta(min_length=1)]
+
+
+class PlayerAction(Wish, frozen=True, tag="playerAction"):
+    """The human shows an action."""
+
+    action: Action = "idle"
+
+
+class PlayerLeave(Wish, frozen=True, tag="playerLeave"):
+    """The human takes its avatar out of the world."""
+
+
+WISHES: Final = {
+    str(cls.__struct_config__.tag): msgspec.json.Decoder(cls)
+    for cls in (
+        Subscribe, RequestProfiles, RequestProfile, RequestRoomInfo, Viewport, Follow,
+        PlayerJoin, PlayerMove, PlayerChat, PlayerAction, PlayerLeave,
+    )
+}  # fmt: skip
+
+
+class _Head(Struct):
+    type: str
+    id: Any = None
+
+
+_head: Final = msgspec.json.Decoder(_Head)
+
+
+def decode_message(payload: bytes) -> tuple[Wish | Ask, str | int | None]:
+    """A WebSocket text message → what it asks, and the ``id`` to acknowledge it by."""
+    try:
+        head = _head.decode(payload)
+    except msgspec.ValidationError as error:
+        raise Fault("type required" if "type" in str(error) else _text(error)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Fault(_malformed(error)) from None
+    mark = head.id if isinstance(head.id, (str, int)) and len(str(head.id)) <= 64 else None
+    wish = WISHES.get(head.type)
+    try:
+        return (wish.decode(payload) if wish is not None else decode_ask(head.type, payload)), mark
+    except msgspec.ValidationError as error:
+        raise Fault(_explain(head.type, error), mark) from None
+    except Fault as fault:
+        raise Fault(str(fault), mark) from None

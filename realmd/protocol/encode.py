@@ -1,0 +1,76 @@
+"""The classic protocol, outgoing: events and the world's state → JSON, each encoded once."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ..world.engine import World
+from ..world.events import Event
+from ..world.model import Body, Profile
+from .frames import text_frame
+
+_encoder: Final = msgspec.json.Encoder()
+encode: Final = _encoder.encode
+
+
+class PositionView(Struct, frozen=True, rename="camel"):
+    """A body's place as `snapshot` tells it."""
+
+    agent_id: str
+    x: float
+    y: float
+    z: float
+    rotation: float
+    timestamp: int
+
+
+class AgentView(Struct, frozen=True, omit_defaults=True):
+    """One agent of a `snapshot`."""
+
+    profile: Profile
+    position: PositionView
+    action: str
+    dozing: bool = False
+
+
+def place_of(body: Body) -> PositionView:
+    return PositionView(body.agent_id, body.x, body.y, body.z, body.rotation, body.timestamp)
+
+
+def agent(world: World, agent_id: str) -> bytes:
+    """The JSON of one agent as `snapshot` lists it."""
+    body = world.tables.bodies[agent_id]
+    return encode(AgentView(world.profile(agent_id), place_of(body), body.action or "idle", body.dozing))
+
+
+def world_frame(body: bytes) -> bytes:
+    """The frame of a ``world`` message around an encoded event."""
+    return text_frame(b'{"type":"world","message":%b}' % body)
+
+
+def private_frame(body: bytes) -> bytes:
+    """The frame of a ``private`` message around an encoded event."""
+    return text_frame(b'{"type":"private","message":%b}' % body)
+
+
+def snapshot_frame(agents: list[bytes]) -> bytes:
+    """The frame of a ``snapshot`` of agents encoded by `agent`."""
+    return text_frame(b'{"type":"snapshot","agents":[%b]}' % b",".join(agents))
+
+
+def event(happened: Event) -> bytes:
+    """The JSON of one event, as it is journalled, listed and sent."""
+    return encode(happened)
+
+
+def raw_list(bodies: list[bytes]) -> list[Raw]:
+    """Encoded values, to stand in a larger answer without being encoded again."""
+    return [Raw(body) for body in bodies]
+
+
+def message(kind: str, **fields: Any) -> bytes:
+    """The frame of any other server message."""
+    return text_frame(encode({"type": kind, **fields}))

@@ -1,0 +1,141 @@
+"""What the realm answers to questions: the world's state as plain data, ready for JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from msgspec import Struct, to_builtins
+
+from ..world import commands, events
+from ..world.engine import World
+from ..world.model import Profile
+from .encode import place_of
+
+
+class Room(Struct, frozen=True):
+    """The room as its operator named it; `public_url` is where its page is, without a slash."""
+
+    room_id: str
+    name: str
+    description: str
+    public_url: str
+    relays: tuple[str, ...] = ()
+    channel_id: str | None = None
+
+
+def room_info(world: World, room: Room) -> dict[str, Any]:
+    return {
+        "roomId": room.room_id,
+        "name": room.name,
+        "description": room.description,
+        "agents": world.seats_taken(),
+        "maxAgents": world.limits.max_agents,
+        "nostrChannelId": room.channel_id,
+    }
+
+
+def invite(world: World, room: Room) -> dict[str, Any]:
+    return {
+        "roomId": room.room_id,
+        "name": room.name,
+        "relays": list(room.relays),
+        "channelId": room.channel_id,
+        "agents": world.seats_taken(),
+        "maxAgents": world.limits.max_agents,
+    }
+
+
+def preview_url(room: Room, agent_id: str | None) -> str:
+    return f"{room.public_url}/?agent={quote(agent_id, safe='')}" if agent_id else f"{room.public_url}/"
+
+
+def profiles(world: World) -> list[Profile]:
+    return [world.profile(agent_id) for agent_id in world.tables.profiles]
+
+
+def whereabouts(world: World, agent_id: str) -> dict[str, Any]:
+    """Where a present agent stands and what it does; empty for an absent one."""
+    body = world.body(agent_id)
+    if body is None:
+        return {"present": False}
+    found: dict[str, Any] = {
+        "present": True,
+        "position": place_of(body),
+        "action": body.action,
+        "zone": world.atlas.zone_at(body.x, body.z).id,
+        "dozing": body.dozing,
+    }
+    if body.walk is not None and body.walk.path:
+        x, z = body.walk.path[-1]
+        found["walkingTo"] = {"x": x, "z": z, "workstationId": body.walk.workstation_id}
+    if (claim := world.claim_of(agent_id)) is not None:
+        found["workstationId"] = claim.workstation_id
+        found["workingSince"] = claim.working_since or None
+    return found
+
+
+def skills(world: World) -> dict[str, list[dict[str, Any]]]:
+    """Skill id → who declared it."""
+    directory: dict[str, list[dict[str, Any]]] = {}
+    for profile in world.tables.profiles.values():
+        for skill in profile.skills or ():
+            entry = {"agentId": profile.agent_id, "agentName": profile.name, "skill": skill}
+            directory.setdefault(skill.skill_id, []).append(entry)
+    return directory
+
+
+def workstation(world: World, station_id: str) -> dict[str, Any]:
+    station = world.atlas.workstations[station_id]
+    claim = world.tables.claims.get(station_id)
+    return {
+        "id": station.id,
+        "name": station.name,
+        "zone": station.zone,
+        "x": station.x,
+        "z": station.z,
+        "skill": station.skill,
+        "description": station.description,
+        "occupiedBy": claim.agent_id if claim else None,
+        "occupiedSince": claim.since if claim else None,
+        "workingSince": (claim.working_since or None) if claim else None,
+    }
+
+
+def posts(world: World) -> list[Any]:
+    return list(reversed(world.tables.posts.values()))
+
+
+def reply(world: World, room: Room, command: commands.Command, happened: tuple[Any, ...]) -> dict[str, Any]:
+    """The success fields of a command's answer, after what it did was made durable."""
+    answer: dict[str, Any] = {"ok": True}
+    durable: list[Any] = [event for event in happened if isinstance(event, events.Durable)]
+    if durable:
+        answer["seq"] = durable[-1].seq
+    match command:
+        case commands.Register(agent_id=agent_id):
+            if agent_id in world.tables.profiles:
+                answer["profile"] = world.profile(agent_id)
+            answer["previewUrl"] = preview_url(room, agent_id)
+            answer["ipcUrl"] = f"{room.public_url}/ipc"
+        case commands.WorldWalk(agent_id=agent_id) | commands.GoToWorkstation(agent_id=agent_id):
+            answer |= {k: v for k, v in whereabouts(world, agent_id).items() if k == "walkingTo"}
+        case commands.MoltbookPost():
+            answer["post"] = world.tables.posts.get(durable[-1].post_id)
+        case commands.AgentRequest():
+            answer["requestId"] = durable[-1].request_id
+        case commands.ClawhubPublish():
+            answer["skill"] = durable[-1].plugin
+        case commands.ClawhubInstall():
+            answer["installed"] = durable[-1].installed
+    return answer
+
+
+def plugins(world: World, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The catalogue: what the plugin folders hold and what was published, each with `installed`."""
+    listed = {entry["id"]: entry for entry in found}
+    for plugin in world.tables.plugins.values():
+        listed[plugin.id] = to_builtins(plugin)
+    return [
+        {**entry, "installed": plugin_id in world.tables.installed} for plugin_id, entry in listed.items()
+    ]

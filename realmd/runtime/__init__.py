@@ -1,0 +1,1 @@
+"""Clocks and queues between the doors and the world."""

@@ -1,0 +1,127 @@
+"""The daemon's life: stages that start in order and stop in reverse, each waited for."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import ILogObserver, Logger
+from twisted.python.failure import Failure
+
+#: How long (s) one stage may take to stop before the next one does.
+STOP_PATIENCE: Final = 2.0
+
+
+class Daemon(MultiService):
+    """The root service.  Its children start one after another, in the order they were added.
+
+    A child whose start fails ends the process with status 1.  `observer` becomes twistd's log.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, observer: ILogObserver | None = None) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._observer = observer
+        self._begun: list[IService] = []
+        self._starting: Deferred[None] | None = None
+        self._stopping = False
+        self.exit_status = 0
+
+    def setServiceParent(self, parent: Any) -> None:
+        if self._observer is not None:
+            parent.setComponent(ILogObserver, self._observer)
+        super().setServiceParent(parent)
+
+    def privilegedStartService(self) -> None:
+        """Nothing here needs privileges."""
+
+    def startService(self) -> None:
+        self.running = 1
+        self._reactor.callWhenRunning(self._catch_signals)
+        self._starting = Deferred.fromCoroutine(self._start())
+
+    def stopService(self) -> Deferred[None]:  # type: ignore[override]
+        self.running = 0
+        self._stopping = True
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _start(self) -> None:
+        for stage in list(self):
+            if self._stopping:
+                return
+            try:
+                self._begun.append(stage)
+                await maybeDeferred(stage.startService)
+            except Exception as error:
+                self.log.critical("cannot start stage={stage}: {error}", stage=stage.name, error=error)
+                self.log.debug("why", log_failure=Failure())
+                self.exit_status = 1
+                self._reactor.callWhenRunning(self._leave)
+                return
+
+    async def _stop(self) -> None:
+        if self._starting is not None:
+            await self._starting
+        for stage in reversed(self._begun):
+            stopped = maybeDeferred(stage.stopService)
+            stopped.addTimeout(STOP_PATIENCE, self._reactor)
+            try:
+                await stopped
+            except Exception:
+                self.log.failure("stage did not stop cleanly stage={stage}", stage=stage.name)
+        self._begun.clear()
+        self.log.info("stopped")
+
+    def _catch_signals(self) -> None:
+        """End with status 0: twistd itself would end by the signal."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, frame: object) -> None:
+        self._reactor.callFromThread(self._end, signal.Signals(number).name)
+
+    def _end(self, name: str) -> None:
+        if not self._stopping:
+            self.log.info("stopping signal={name}", name=name)
+            self._reactor.stop()
+
+    def _leave(self) -> None:
+        """Stop, and end the process with `exit_status` once everything has."""
+        from os import _exit
+
+        def leave() -> None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            _exit(self.exit_status)
+
+        self._reactor.addSystemEventTrigger("after", "shutdown", leave)
+        self._reactor.stop()
+
+
+class Stage(MultiService):
+    """One step of the daemon's life: `start` and `stop` may return Deferreds."""
+
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[], Any] = lambda: None,
+        stop: Callable[[], Any] = lambda: None,
+    ) -> None:
+        super().__init__()
+        self.setName(name)
+        self._start = start
+        self._stop = stop
+
+    def startService(self) -> Deferred[Any]:  # type: ignore[override]
+        super().startService()
+        return maybeDeferred(self._start)
+
+    def stopService(self) -> Deferred[Any]:  # type: ignore[override]
+        done = maybeDeferred(super().stopService)
+        return done.addCallback(lambda _: self._stop())

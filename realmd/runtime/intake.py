@@ -1,0 +1,47 @@
+"""The one way into the world: a bounded queue that the tick drains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import Rejection
+from ..world.commands import Command
+from ..world.engine import Outcome
+
+Reply = Callable[[Outcome], None]
+
+
+def unheard(outcome: Outcome) -> None:
+    """The reply of a command whose sender does not listen."""
+
+
+class Intake:
+    """Commands waiting for the next tick.  When full, a command is refused with ``busy``."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.refused = 0
+        self._closed = False
+        self._waiting: list[tuple[Command, Reply]] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def submit(self, command: Command, reply: Reply = unheard) -> None:
+        """Queue `command`; `reply` is called once, now or after a tick."""
+        if self._closed:
+            reply(Rejection("shutting_down", "shutting_down"))
+        elif len(self._waiting) >= self.limit:
+            self.refused += 1
+            reply(Rejection("busy", "busy"))
+        else:
+            self._waiting.append((command, reply))
+
+    def drain(self) -> list[tuple[Command, Reply]]:
+        """Everything that waits, in the order it came."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def close(self) -> None:
+        """Refuse whatever comes from now on; what waits is still served."""
+        self._closed = True

@@ -1,0 +1,159 @@
+"""The front desk: what every door asks, whatever its wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from ..errors import REFUSALS, Rejection
+from ..protocol import views
+from ..protocol.classic import Ask
+from ..protocol.describe import describe
+from ..protocol.encode import raw_list
+from ..storage.interface import IStore, StorageError
+from ..world import queries
+from ..world.commands import Command, Heard
+from ..world.engine import Outcome, World
+from .history import History
+from .intake import Intake
+from .journal import Journal
+
+MAX_EVENTS: Final = 200
+
+
+class Answer(Struct, frozen=True):
+    """What goes back: the fields, and whether the request was wrong in itself."""
+
+    fields: dict[str, Any]
+    fault: bool = False
+
+
+class Realm:
+    """Answers commands and queries.  `catalogue` gives the plugins found in the plugin folders."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        world: World,
+        room: views.Room,
+        intake: Intake,
+        journal: Journal,
+        store: IStore,
+        history: History,
+        catalogue: Callable[[], list[dict[str, Any]]],
+        port: int,
+    ) -> None:
+        self.world = world
+        self.room = room
+        self.intake = intake
+        self._journal = journal
+        self._store = store
+        self._history = history
+        self._catalogue = catalogue
+        self._port = port
+
+    def room_at(self, public_url: str) -> views.Room:
+        """The room, told where its page is."""
+        return replace(self.room, public_url=public_url)
+
+    def serve(self, ask: Ask, reply: Callable[[Answer], None]) -> None:
+        """Do or answer `ask`; `reply` is called once."""
+        if isinstance(ask, Command):
+            if getattr(ask, "agent_id", None) in self.world.atlas.inhabitants:
+                reply(refusal(Rejection("reserved", "reserved")))  # only its mind speaks for it
+                return
+            self.intake.submit(ask, lambda outcome: reply(self.answer(ask, outcome)))
+        else:
+            Deferred.fromCoroutine(self._query(ask)).addErrback(self._failed).addCallback(reply)
+
+    def answer(self, command: Command, outcome: Outcome) -> Answer:
+        """The answer to a command that had this outcome."""
+        if isinstance(outcome, Rejection):
+            return refusal(outcome)
+        return Answer(views.reply(self.world, self.room, command, outcome))
+
+    async def _query(self, query: queries.Query) -> Answer:
+        if query.renews:
+            self.intake.submit(Heard(agent_id=query.agent_id))  # type: ignore[attr-defined]
+        match query:
+            case queries.RoomEvents():
+                return await self._events(query)
+            case queries.AgentInbox():
+                return await self._inbox(query)
+        answer = self._view(query)
+        if not self._journal.idle and not await self._journal.settled():
+            answer = self._view(query)  # what it showed has been undone since
+        return answer
+
+    def _view(self, query: queries.Query) -> Answer:
+        world, room = self.world, self.room
+        match query:
+            case queries.Profiles():
+                return _ok(profiles=views.profiles(world))
+            case queries.ProfileOf(agent_id=agent_id):
+                if agent_id not in world.tables.profiles:
+                    return refusal(Rejection("not_found", "not found"))
+                return _ok(profile=world.profile(agent_id), **views.whereabouts(world, agent_id))
+            case queries.RoomInfo():
+                return _ok(**views.room_info(world, room))
+            case queries.RoomInvite():
+                return _ok(invite=views.invite(world, room))
+            case queries.RoomSkills():
+                return _ok(directory=views.skills(world))
+            case queries.Describe():
+                return _ok(skill=describe(f"{room.public_url}/ipc", self._port))
+            case queries.OpenPreview(agent_id=agent_id):
+                return _ok(url=views.preview_url(room, agent_id))
+            case queries.MoltbookList():
+                return _ok(posts=views.posts(world))
+            case queries.ClawhubList():
+                return _ok(skills=views.plugins(world, self._catalogue()))
+            case queries.ClawhubInstalled():
+                return _ok(installed=list(world.tables.installed.values()))
+            case queries.Workstations():
+                return _ok(workstations=[views.workstation(world, w) for w in world.atlas.workstations])
+            case queries.WorkstationOf(workstation_id=station_id):
+                if station_id not in world.atlas.workstations:
+                    return refusal(Rejection("unknown_workstation", "unknown_workstation"))
+                return _ok(workstation=views.workstation(world, station_id))
+            case queries.WorldMap():
+                return _ok(world=world.atlas.describe())
+        raise AssertionError(query)
+
+    async def _events(self, query: queries.RoomEvents) -> Answer:
+        bodies = await self._history.read(int(query.since), query.after, _limit(query.limit))
+        return _ok(events=raw_list(bodies))
+
+    async def _inbox(self, query: queries.AgentInbox) -> Answer:
+        if query.agent_id not in self.world.tables.profiles:
+            return refusal(Rejection("unknown_agent", "Unknown or unregistered agentId"))
+        bodies = await self._store.inbox(query.agent_id, int(query.since), _limit(query.limit))
+        return _ok(messages=raw_list(bodies))
+
+    def _failed(self, failure: Any) -> Answer:
+        if failure.check(StorageError):
+            return refusal(Rejection("storage_unavailable", "storage_unavailable"))
+        self.log.failure("a query failed", failure=failure)
+        return refusal(Rejection("internal_error", "internal_error"))
+
+
+def refusal(rejection: Rejection) -> Answer:
+    """The answer of a refusal; an unknown agent is the sender's own mistake."""
+    if rejection.code == "unknown_agent":
+        return Answer({"ok": False, "error": rejection.text, "code": rejection.code}, fault=True)
+    answer = {"ok": False, "error": rejection.text, "code": rejection.code}
+    return Answer({**answer, "reason": REFUSALS[rejection.code]})
+
+
+def _ok(**fields: Any) -> Answer:
+    return Answer({"ok": True, **fields})
+
+
+def _limit(asked: float) -> int:
+    return max(1, min(int(asked), MAX_EVENTS))

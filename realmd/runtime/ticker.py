@@ -1,0 +1,99 @@
+"""The tick: drains the intake, lets time pass, journals, and has the news fanned out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ..errors import Rejection
+from ..world import events
+from ..world.commands import Command
+from ..world.engine import Outcome, World
+from .fanout import Fanout
+from .intake import Intake, Reply
+from .journal import Journal
+
+
+class Counters(Protocol):
+    """What the tick reports to the metrics."""
+
+    def command(self, name: str, outcome: str) -> None: ...
+    def event(self, name: str) -> None: ...
+    def tick(self, seconds: float) -> None: ...
+
+
+class Ticker:
+    """One tick after another; `Periodic` calls `tick`."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        world: World,
+        intake: Intake,
+        journal: Journal,
+        fanout: Fanout,
+        clock: IReactorTime,
+        counters: Counters,
+    ) -> None:
+        self._world = world
+        self._intake = intake
+        self._journal = journal
+        self._fanout = fanout
+        self._clock = clock
+        self._counters = counters
+        #: Duration (s) of the last tick's own work.
+        self.seconds = 0.0
+
+    def tick(self, count: int = 1) -> None:
+        """Everything that happens in one tick; `count` > 1 merges late ones."""
+        began = self._clock.seconds()
+        now = int(began * 1000)
+        world = self._world
+        world.durable = self._journal.accepting()
+        replies: list[tuple[Reply, Outcome]] = []
+        happened: list[events.Event] = []
+        for command, reply in self._intake.drain():
+            outcome = self._apply(command, now)
+            if isinstance(outcome, Rejection):
+                self._tell(reply, outcome)
+                continue
+            happened.extend(outcome)
+            if any(isinstance(event, events.Durable) for event in outcome):
+                replies.append((reply, outcome))
+            else:
+                self._tell(reply, outcome)
+        happened.extend(world.advance(now))
+        self._spread(happened, replies)
+        self._fanout.tick()
+        self.seconds = self._clock.seconds() - began
+        self._counters.tick(self.seconds)
+
+    def _apply(self, command: Command, now: int) -> Outcome:
+        name = str(command.__struct_config__.tag)
+        try:
+            outcome = self._world.apply(command, now)
+        except Exception:
+            self.log.failure("a rule failed command={name}", name=name)
+            outcome = Rejection("internal_error", "internal_error")
+        self._counters.command(name, outcome.code if isinstance(outcome, Rejection) else "ok")
+        return outcome
+
+    def _spread(self, happened: list[events.Event], replies: list[tuple[Reply, Outcome]]) -> None:
+        durable: list[events.Durable] = []
+        for event in happened:
+            self._counters.event(str(event.__struct_config__.tag))
+            if isinstance(event, events.Durable):
+                durable.append(event)
+            else:
+                self._fanout.note(event)
+        if durable:
+            self._journal.add(durable, replies)
+
+    def _tell(self, reply: Reply, outcome: Outcome) -> None:
+        try:
+            reply(outcome)
+        except Exception:
+            self.log.failure("a reply could not be given")

@@ -1,0 +1,1 @@
+"""Where the realm is kept: see `interface.IStore`."""

@@ -1,0 +1,72 @@
+"""What differs between SQL engines: one row of `ENGINES` each; the store's own SQL is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from . import sqlite
+
+
+class Hold(Protocol):
+    """The sole right to write one database, and the watch over its medium."""
+
+    def verify(self) -> None:
+        """Raise `StorageError` when what was taken is no longer what is at the location."""
+
+    def release(self) -> None:
+        """Give the right back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """One SQL engine.  `location` is a path or URL, `Any` a DB-API cursor or connection.
+
+    All callables run in the pool's thread and may block.
+    """
+
+    #: Module name of the DB-API driver, and the mark it uses for a parameter.
+    dbapi: str
+    mark: str
+    #: Statement that starts a writing transaction.
+    begin: str
+    #: Query for the names of the tables there are.
+    tables: str
+    #: Schema statement, written for SQLite → the same for this engine.
+    ddl: Callable[[str], str]
+    #: location → keyword arguments of `adbapi.ConnectionPool`.
+    pool: Callable[[str], dict[str, Any]]
+    #: Create what is missing at the location and take the sole right to write there.
+    hold: Callable[[str], Hold]
+    #: cursor → what is wrong with the database, or "".
+    check: Callable[[Any], str]
+    #: (connection, location, suffix) → the name of the backup made.
+    backup: Callable[[Any, str, str], str]
+    #: cursor → bytes in use, without what may be reused.
+    size: Callable[[Any], int]
+    #: cursor → whether more is left to give back to the file system; one bounded step.
+    tidy: Callable[[Any], bool]
+    #: (error, location) → what is wrong and what to do.
+    explain: Callable[[Exception, str], str]
+    #: error → whether the connection must be made anew.
+    lost: Callable[[Exception], bool]
+
+
+ENGINES: Final[dict[str, Engine]] = {
+    "sqlite": Engine(
+        dbapi="sqlite3",
+        mark="?",
+        begin="BEGIN IMMEDIATE",
+        tables="SELECT name FROM sqlite_master WHERE type = 'table'",
+        ddl=str,
+        pool=sqlite.pool,
+        hold=sqlite.FileHold,
+        check=sqlite.check,
+        backup=sqlite.backup,
+        size=sqlite.size,
+        tidy=sqlite.tidy,
+        explain=sqlite.explain,
+        lost=sqlite.lost,
+    ),
+}

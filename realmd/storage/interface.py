@@ -1,0 +1,83 @@
+"""What the realm asks of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+#: (table of `world.tables.KINDS`, key) → the row to keep, or None to delete it.
+Rows = Mapping[tuple[str, str], Struct | None]
+
+
+class StorageError(Exception):
+    """The store cannot be opened or used; the text says what is wrong and what to do."""
+
+
+class Entry(Struct, frozen=True):
+    """One journalled event: its JSON `body` as it went over the wire, and what is searched by."""
+
+    seq: int
+    timestamp: int
+    kind: str
+    agent_id: str
+    to_agent_id: str | None
+    body: bytes
+
+
+class Loaded(Struct, frozen=True):
+    """Everything the world starts from; `rows` as {table: {key: struct}}."""
+
+    rows: dict[str, dict[str, Struct]]
+    seq: int
+
+
+class Retention(Struct, frozen=True):
+    """How long to keep what: ages in ms, sizes in bytes; the oldest goes first."""
+
+    events_age: int
+    messages_age: int
+    max_bytes: int
+
+
+class Pruned(Struct, frozen=True):
+    """What a prune took away, and how large the store is now (bytes)."""
+
+    events: int
+    messages: int
+    bytes: int
+
+
+class IStore(Interface):
+    """A durable store of one realm.  Every method returns a Deferred; none blocks the reactor.
+
+    Failures of the medium (full, read-only, gone) fail the Deferred with `StorageError`
+    and leave the store usable for a later try.
+    """
+
+    def open() -> Deferred[Loaded]:  # type: ignore[misc]
+        """Check, upgrade if needed (after a backup), and load."""
+
+    def commit(entries: Sequence[Entry], rows: Rows, seq: int) -> Deferred[None]:  # type: ignore[misc]
+        """Keep all of it or nothing, in one transaction, on the medium when the Deferred fires."""
+
+    def history(since: int, after: int, limit: int) -> Deferred[list[bytes]]:  # type: ignore[misc]
+        """Bodies of public events, oldest first.
+
+        Those with timestamp > `since` and seq > `after`; with both 0, the newest `limit`,
+        else the first `limit`.
+        """
+
+    def inbox(agent_id: str, since: int, limit: int) -> Deferred[list[bytes]]:  # type: ignore[misc]
+        """Bodies of private events to or from `agent_id` after the time `since`, ordered as by `history`."""
+
+    def probe(now: int) -> Deferred[int]:  # type: ignore[misc]
+        """Write something small, durably, and return the last committed seq."""
+
+    def prune(now: int, retention: Retention) -> Deferred[Pruned]:  # type: ignore[misc]
+        """Take away what is older or more than `retention` allows."""
+
+    def close() -> Deferred[None]:  # type: ignore[misc]
+        """Let go of the medium; a clean end is remembered."""

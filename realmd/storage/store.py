@@ -1,0 +1,243 @@
+"""The store: a realm's journal and tables in an SQL database, by way of adbapi's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from twisted.enterprise import adbapi
+from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from realmd.world.tables import KINDS
+
+from . import query, schema
+from .engines import Engine, Hold
+from .interface import Entry, IStore, Loaded, Pruned, Retention, Rows, StorageError
+from .retention import prune
+
+T = TypeVar("T")
+
+
+@implementer(IStore)
+class Store:
+    """`IStore` over an SQL engine.
+
+    `location` is what the engine opens: for SQLite the path of the file.  `directory` holds the
+    schema files.  All SQL runs in the pool's thread in the order it was asked for.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, engine: Engine, location: str, reactor: Any, directory: Path = schema.DIRECTORY
+    ) -> None:
+        self._engine = engine
+        self._location = location
+        self._reactor = reactor
+        self._directory = directory
+        self._pool: adbapi.ConnectionPool | None = None
+        self._hold: Hold | None = None
+        self._closing = False
+        self._gate = DeferredLock()  # a close asked for during an open waits for its end
+        self._seq = 0
+
+    # What IStore promises.
+
+    def open(self) -> Deferred[Loaded]:
+        """Check, upgrade and load; a failed open may be tried again."""
+        return self._gate.run(lambda: Deferred.fromCoroutine(self._open()))
+
+    def commit(self, entries: Sequence[Entry], rows: Rows, seq: int) -> Deferred[None]:
+        """Keep all of it or nothing; `entries` must be new and none beyond `seq`."""
+        if not entries and not rows and seq == self._seq:
+            return succeed(None)
+        return Deferred.fromCoroutine(self._commit(entries, rows, seq))
+
+    def history(self, since: int, after: int, limit: int) -> Deferred[list[bytes]]:
+        """Bodies of public events; by seq when `after` is given, else by time."""
+        return self._read(*query.history(since, after, limit))
+
+    def inbox(self, agent_id: str, since: int, limit: int) -> Deferred[list[bytes]]:
+        """Bodies of private events to or from `agent_id`, by time."""
+        return self._read(*query.inbox(agent_id, since, limit))
+
+    def probe(self, now: int) -> Deferred[int]:
+        """Commit `now` (ms) and return the last committed seq."""
+
+        def work(cursor: Any) -> int:
+            cursor.execute(self._engine.begin)
+            self._set_meta(cursor, "probe", now)
+            return self._get_seq(cursor)
+
+        return Deferred.fromCoroutine(self._run(work))
+
+    def prune(self, now: int, retention: Retention) -> Deferred[Pruned]:
+        """Delete in small transactions, commits going in between; `bytes` is what is then in use."""
+        return Deferred.fromCoroutine(prune(self._run, self._engine, now, retention))
+
+    def close(self) -> Deferred[None]:
+        """Finish what was asked, mark the clean end, let go.  Never fails; closing twice is fine."""
+        return self._gate.run(lambda: Deferred.fromCoroutine(self._close()))
+
+    # Life of the connection.
+
+    async def _open(self) -> Loaded:
+        if self._pool is not None:
+            raise StorageError(f"{self._location} is open already.")
+        known = schema.read(self._directory)
+        self._pool = adbapi.ConnectionPool(
+            self._engine.dbapi, cp_reactor=self._reactor, **self._engine.pool(self._location)
+        )
+        try:
+            self._hold = await self._in_thread(lambda: self._engine.hold(self._location))
+            await self._run(self._check)
+            await self._upgrade(known)
+            loaded, clean = await self._run(self._load)
+        except BaseException:
+            await self._let_go()
+            raise
+        self._seq = loaded.seq
+        self.log.info(
+            "store opened: location={location} seq={seq} clean={clean}",
+            location=self._location, seq=loaded.seq, clean=clean,
+        )  # fmt: skip
+        return loaded
+
+    def _check(self, cursor: Any) -> None:
+        wrong = self._engine.check(cursor)
+        if wrong:
+            raise StorageError(
+                f"{self._location} is damaged ({wrong}). Restore it from a backup, or move it aside to start "
+                "an empty realm."
+            )
+
+    async def _upgrade(self, known: Sequence[schema.Migration]) -> None:
+        engine, location = self._engine, self._location
+        pending = await self._run(lambda cursor: schema.pending(cursor, engine, location, known))
+        if pending and pending[0].version > 1:
+            suffix = f"before-{pending[0].version:04}"
+            name = await self._run(lambda cursor: engine.backup(cursor.connection, location, suffix))
+            self.log.info("store backup before upgrade: file={name}", name=name)
+        for migration in pending:
+            await self._run(partial(schema.apply, engine=engine, migration=migration))
+            self.log.info("store upgraded: version={version}", version=migration.version)
+
+    def _load(self, cursor: Any) -> tuple[Loaded, bool]:
+        rows = {kind: self._load_kind(cursor, kind, struct) for kind, struct in KINDS.items()}
+        cursor.execute("SELECT value FROM meta WHERE key = 'clean'")
+        clean = cursor.fetchone() == ("1",)
+        cursor.execute(self._engine.begin)
+        self._set_meta(cursor, "clean", 0)
+        return Loaded(rows, self._get_seq(cursor)), clean
+
+    def _load_kind(self, cursor: Any, kind: str, struct: type[Struct]) -> dict[str, Struct]:
+        decoder = msgspec.json.Decoder(struct)
+        rows: dict[str, Struct] = {}
+        cursor.execute(f"SELECT key, body FROM {kind} ORDER BY key")
+        try:
+            for key, body in cursor.fetchall():
+                rows[key] = decoder.decode(body)
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            raise StorageError(
+                f"{self._location}: the row {key!r} of table {kind} cannot be read ({error}). Restore the "
+                "database from a backup, or correct or delete that row with the database's own shell."
+            ) from error
+        return rows
+
+    async def _close(self) -> None:
+        if self._pool is None:
+            return
+        marked = Deferred.fromCoroutine(self._run(self._mark_clean))  # behind all that was asked before
+        self._closing = True
+        try:
+            await marked
+        except StorageError as error:
+            self.log.warn("store closed without its clean mark: {error}", error=error)
+        finally:
+            await self._let_go()
+            self._closing = False
+
+    def _mark_clean(self, cursor: Any) -> None:
+        cursor.execute(self._engine.begin)
+        self._set_meta(cursor, "clean", 1)
+
+    async def _let_go(self) -> None:
+        assert self._pool is not None
+        await self._in_thread(self._disconnect)
+        pool, self._pool = self._pool, None
+        pool.close()
+        if self._hold is not None:
+            self._hold.release()
+            self._hold = None
+
+    def _disconnect(self) -> None:
+        # In the pool's thread: closing folds the log back into the file, which may take a while.
+        assert self._pool is not None
+        self._pool.disconnect(self._pool.connections.get(self._pool.threadID()))
+
+    # Running SQL.
+
+    def _in_thread(self, work: Callable[[], T]) -> Deferred[T]:
+        assert self._pool is not None
+        return deferToThreadPool(self._reactor, self._pool.threadpool, work)
+
+    async def _run(self, work: Callable[[Any], T]) -> T:
+        """Run `work(cursor)` in the pool's thread, as one transaction if it begins one."""
+        pool, hold = self._pool, self._hold
+        if pool is None or hold is None or self._closing:
+            raise StorageError(f"{self._location} is not open.")
+
+        def verified(cursor: Any) -> T:
+            hold.verify()
+            return work(cursor)
+
+        try:
+            return await pool.runInteraction(verified)
+        except StorageError:
+            raise
+        except Exception as error:
+            if self._engine.lost(error) and not self._closing:
+                await self._in_thread(self._disconnect)
+            raise StorageError(self._engine.explain(error, self._location)) from error
+
+    def _execute(self, cursor: Any, sql: str, values: Sequence[Any]) -> None:
+        cursor.execute(sql.replace("?", self._engine.mark), values)
+
+    def _get_seq(self, cursor: Any) -> int:
+        cursor.execute("SELECT value FROM meta WHERE key = 'seq'")
+        return int(cursor.fetchone()[0])
+
+    def _set_meta(self, cursor: Any, key: str, value: int) -> None:
+        self._execute(cursor, "UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
+
+    def _read(self, sql: str, values: Sequence[Any]) -> Deferred[list[bytes]]:
+        def work(cursor: Any) -> list[bytes]:
+            self._execute(cursor, sql, values)
+            # A damaged character does not take the rest of the history with it.
+            return [body.encode(errors="replace") for (body,) in cursor.fetchall()]
+
+        return Deferred.fromCoroutine(self._run(work))
+
+    # Writing.
+
+    async def _commit(self, entries: Sequence[Entry], rows: Rows, seq: int) -> None:
+        await self._run(lambda cursor: self._write(cursor, entries, rows, seq))
+        self._seq = seq
+
+    def _write(self, cursor: Any, entries: Sequence[Entry], rows: Rows, seq: int) -> None:
+        cursor.execute(self._engine.begin)
+        last = self._get_seq(cursor)
+        numbers = [entry.seq for entry in entries]
+        if seq < last or any(not last < number <= seq for number in numbers):
+            # An old number may be free again after a prune; taking it would repeat it.
+            raise StorageError(f"Events {numbers} up to {seq} do not follow the last committed, {last}.")
+        for sql, values in query.write(entries, rows):
+            cursor.executemany(sql.replace("?", self._engine.mark), values)
+        self._set_meta(cursor, "seq", seq)

@@ -1,0 +1,356 @@
+"""`twistd realmd`: the one place where the parts of the realm meet, in the order they need each other."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from autobahn.twisted.resource import WebSocketResource
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
+from twisted.python.usage import Options as UsageOptions
+
+from . import __version__
+from .config import Config, ConfigError, load, render, world_file
+from .gateway.http import Door, DoorFactory
+from .gateway.page import Page
+from .gateway.websocket import Bounds, Gateway
+from .ops import logs
+from .ops.health import Check, Health, tick_check
+from .ops.metrics import Metrics, resident_bytes
+from .plugins import read as read_plugins
+from .protocol.views import Room
+from .runtime.daemon import Daemon, Stage
+from .runtime.fanout import Fanout
+from .runtime.history import History, Line
+from .runtime.intake import Intake
+from .runtime.journal import Committed, Journal
+from .runtime.periodic import Periodic
+from .runtime.realm import Realm
+from .runtime.thinker import MindThreads, Spans, Thinker
+from .runtime.ticker import Ticker
+from .storage.engines import ENGINES
+from .storage.interface import Retention
+from .storage.store import Store
+from .world.atlas import Atlas, AtlasError, parse
+from .world.commands import CatalogueFound
+from .world.engine import Limits, World
+from .world.space import Grid
+
+DAY_MS = 86_400_000
+
+
+class Options(UsageOptions):
+    """The options that one types; everything else is in realmd.toml."""
+
+    synopsis = "[options]"
+    optParameters: ClassVar = [
+        ["config", "c", None, "Configuration file (default: see realmd.toml(5))."],
+        ["env-file", None, None, "Also read settings from this .env file."],
+        ["host", None, None, "Interface to listen on."],
+        ["port", "p", None, "TCP port; 0 takes any that is free."],
+        ["world", None, None, "The map, a world.toml."],
+        ["state-dir", None, None, "Folder for everything the realm writes."],
+        ["log-level", None, None, "debug, info, warn, error or critical."],
+        ["log-format", None, None, "auto, text, json or journal."],
+    ]
+    optFlags: ClassVar = [
+        ["check", None, "Show the effective configuration and where it comes from, and exit."]
+    ]
+
+    def postOptions(self) -> None:
+        """Read the configuration and the map now: what is wrong with them ends twistd with status 2."""
+        try:
+            self.settings = load(
+                Path(self["config"]) if self["config"] else None,
+                os.environ,
+                self,
+                env_file=Path(self["env-file"]) if self["env-file"] else None,
+            )
+            self.atlas = read_atlas(self.settings)
+        except (ConfigError, AtlasError) as error:
+            print(error, file=sys.stderr)
+            raise SystemExit(2) from None
+        if self["check"]:
+            print(render(self.settings))
+            raise SystemExit(0)
+
+
+def read_atlas(config: Config) -> Atlas:
+    """The map that `config` names."""
+    path = world_file(config)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AtlasError(str(path), [f"cannot be read: {error}"]) from None
+    return parse(text, str(path))
+
+
+def makeService(options: Options, reactor: Any = None) -> IService:
+    """The realm as one service, ready to start."""
+    if reactor is None:
+        from twisted.internet import reactor
+    config = options.settings
+    observer = logs.observer(config.log.format, config.log.level, sys.stderr)
+    return build(config, options.atlas, reactor, observer)
+
+
+def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> Daemon:
+    """Make every part, each from those before it, and the stages in which they live."""
+    log = Logger()
+    seed = config.world.seed or random.SystemRandom().getrandbits(63)
+    tick = config.world.tick_ms / 1000
+    metrics = Metrics()
+
+    # The world and its clockwork.
+    world = World(atlas, limits(config), random.Random(seed))
+    store = Store(ENGINES[config.storage.engine], str(config.storage.database), reactor)
+    history = History(store)
+    intake = Intake(config.world.intake_limit)
+    grid = Grid(atlas.half)
+    fanout = Fanout(world, grid, slots=max(1, round(config.storage.snapshot_interval_s / tick)))
+    threads = MindThreads(reactor, 2)
+    thinker = Thinker(
+        reactor, world, intake.submit, threads.run, now=lambda: int(reactor.seconds() * 1000),
+        seed=seed, spans=spans(config),
+    )  # fmt: skip
+
+    def publish(committed: list[Committed]) -> None:
+        history.add(one.entry for one in committed)
+        fanout.publish(committed)
+        thinker.hear(one.event for one in committed)
+
+    journal = Journal(world, store, reactor, publish, config.storage.commit_timeout_s)
+    journal.on_commit = metrics.commit
+    fanout.journal = journal
+    ticker = Ticker(world, intake, journal, fanout, reactor, metrics)
+    ticking = Periodic("tick", tick, ticker.tick, reactor)
+    retention = Retention(
+        events_age=config.storage.events_days * DAY_MS,
+        messages_age=config.storage.messages_days * DAY_MS,
+        max_bytes=config.storage.max_mb * 1_048_576,
+    )
+    pruning = Periodic(
+        "prune", 600.0, lambda _: store.prune(int(reactor.seconds() * 1000), retention), reactor
+    )
+    catalogue = Catalogue(config.plugins.folder, intake)
+    scanning = Periodic("catalogue", config.plugins.rescan_s, catalogue.scan, reactor, now=True)
+    loop = Periodic("loop", 0.5, lambda _: None, reactor)
+
+    # The doors.
+    port: list[IListeningPort] = []
+    room = Room(
+        config.room.id, config.room.name, config.room.description, config.server.url(), config.room.relays
+    )
+    realm = Realm(world, room, intake, journal, store, history, catalogue.plugins, config.server.port)
+    gateway = Gateway(
+        realm, fanout, reactor, random.Random(seed ^ 0x5EED),
+        Bounds(config.server.message_bytes, config.server.outbox_bytes, config.server.outbox_patience_s),
+        lambda: factory.closed(),
+    )  # fmt: skip
+    gateway.limit(
+        config.server.handshake_timeout_s, config.server.ping_interval_s, config.server.ping_timeout_s
+    )
+    checks: dict[str, Callable[[], Check]] = {
+        "tick": lambda: tick_check(ticking.lag, tick, reactor.seconds() - ticking.last),
+        "storage": lambda: storage_check(journal),
+        "thinker": lambda: thinker_check(thinker),
+        "loop": lambda: loop_check(loop.lag),
+    }
+    health = Health(world, lambda: len(gateway.connections), checks, metrics, reactor)
+    page = Page(Path(__file__).parent / "web")
+    door = Door(
+        realm, WebSocketResource(gateway), {**health.pages(), **page.pages()},
+        config.server.body_bytes, config.server.cors_origins, page.missing,
+    )  # fmt: skip
+    factory = DoorFactory(
+        door, reactor, config.server.idle_timeout_s, config.server.handshake_timeout_s,
+        config.server.max_connections,
+    )  # fmt: skip
+
+    # The stages: started in this order, stopped in reverse.
+    async def open_store() -> None:
+        config.storage.state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        loaded = await store.open()
+        now = int(reactor.seconds() * 1000)
+        world.tables.load(loaded.rows, loaded.seq)
+        world.begin(now)
+        lines = [Line.of(body) for body in await store.history(0, 0, 1000)]
+        history.preload(lines)
+        log.info("state loaded seq={seq} profiles={n} present={p}",
+                 seq=loaded.seq, n=len(world.tables.profiles), p=len(world.tables.bodies))  # fmt: skip
+
+    async def settle() -> None:
+        """The last tick: what was accepted is done, made durable and answered."""
+        ticker.tick()
+        await journal.flush()
+        fanout.flush()
+
+    async def farewell() -> None:
+        closed = gateway.close_all()
+        await DeferredList(closed).addTimeout(1.0, reactor, lambda *_: None)
+
+    def listen() -> None:
+        port.append(
+            reactor.listenTCP(config.server.port, factory, backlog=1024, interface=config.server.host)
+        )
+        realm.room = realm.room_at(config.server.url(port[0].getHost().port))  # type: ignore[attr-defined]
+        health.ready = True
+        announce(log, realm.room.public_url)
+
+    async def close_doors() -> None:
+        health.ready = False
+        intake.close()
+        if port:
+            await maybeDeferred(port[0].stopListening)
+
+    daemon = Daemon(reactor, observer)
+    clockwork = Stage("clockwork", stop=lambda: Deferred.fromCoroutine(settle()))
+    for service in (
+        ticking,
+        Periodic("snapshot", config.storage.snapshot_interval_s, journal.snapshot, reactor),
+        Periodic("probe", 1.0, journal.probe, reactor),
+        loop, scanning, pruning,
+    ):  # fmt: skip
+        service.setServiceParent(clockwork)
+    minds = Stage("minds")
+    threads.setServiceParent(minds)
+    thinker.setServiceParent(minds)
+    for stage in (
+        Stage("storage", lambda: Deferred.fromCoroutine(open_store()), store.close),
+        Stage("clients", stop=lambda: Deferred.fromCoroutine(farewell())),
+        clockwork,
+        minds,
+        Stage("doors", listen, lambda: Deferred.fromCoroutine(close_doors())),
+    ):
+        stage.setServiceParent(daemon)
+    watch(metrics, world, gateway, factory, journal, intake, ticking, loop, thinker)
+    return daemon
+
+
+class Catalogue:
+    """The plugins found in the plugin folder, read again from time to time in a thread."""
+
+    log = Logger()
+
+    def __init__(self, folder: Path | None, intake: Intake) -> None:
+        self._folder = folder
+        self._intake = intake
+        self._found: list[dict[str, Any]] = []
+        self._wrong: list[str] = []
+
+    def plugins(self) -> list[dict[str, Any]]:
+        return self._found
+
+    def scan(self, count: int = 1) -> Deferred[None] | None:
+        return None if self._folder is None else Deferred.fromCoroutine(self._scan(self._folder))
+
+    async def _scan(self, folder: Path) -> None:
+        found, wrong = await deferToThread(read_plugins, folder)
+        if wrong != self._wrong:
+            for sentence in wrong:
+                self.log.warn("plugin cannot be read {sentence}", sentence=sentence)
+        self._wrong = wrong
+        if found != self._found:
+            self._found = found
+            self._intake.submit(CatalogueFound(versions={p["id"]: p["version"] for p in found}))
+
+
+def limits(config: Config) -> Limits:
+    return Limits(
+        max_agents=config.room.max_agents,
+        walk_speed=config.world.walk_speed,
+        commands_per_second=config.world.commands_per_second,
+        doze_after=int(config.presence.doze_after_s * 1000),
+        leave_after=int(config.presence.leave_after_s * 1000),
+        board_posts=config.storage.board_posts,
+        request_age=config.storage.messages_days * DAY_MS,
+    )
+
+
+def spans(config: Config) -> Spans:
+    return Spans(
+        interval=config.think.interval_ms / 1000,
+        budget=config.think.budget_ms / 1000,
+        respawn_after=config.think.respawn_after_s,
+        respawn_max=config.think.respawn_max_s,
+    )
+
+
+def storage_check(journal: Journal) -> Check:
+    figures = {"lastCommitMs": round(journal.commit_seconds * 1000, 2), "failures": journal.failures}
+    if not journal.accepting():
+        return Check("failed", "nothing can be made durable", figures)
+    return Check("ok", figures=figures)
+
+
+def thinker_check(thinker: Thinker) -> Check:
+    status = thinker.status()
+    asleep = [name for name, mind in status["minds"].items() if mind["state"] in ("asleep", "stuck")]
+    if asleep:
+        return Check("degraded", f"minds asleep: {', '.join(asleep)}", {"minds": status["minds"]})
+    return Check("ok", figures={"minds": len(status["minds"])})
+
+
+def loop_check(lag: float) -> Check:
+    figures = {"delayMs": round(lag * 1000, 1)}
+    return (
+        Check("degraded", "the event loop is late", figures) if lag > 0.25 else Check("ok", figures=figures)
+    )
+
+
+def announce(log: Logger, url: str) -> None:
+    """What somebody who just started a realm wants to know."""
+    log.info("realmd {version} is ready", version=__version__)
+    log.info("look at it: {url}/   health: {url}/health   metrics: {url}/metrics", url=url)
+    join = '{"command":"register","args":{"agentId":"me","name":"Me"}}'
+    log.info("join it: curl -s {url}/ipc -d '{join}'", url=url, join=join)
+
+
+def watch(
+    metrics: Metrics, world: World, gateway: Gateway, factory: DoorFactory, journal: Journal,
+    intake: Intake, ticking: Periodic, loop: Periodic, thinker: Thinker,
+) -> None:  # fmt: skip
+    """What some part counts already, shown at /metrics."""
+    minds = [*world.atlas.inhabitants]
+    for name, text, value in (
+        ("realmd_agents_present", "Agents in the world.", lambda: len(world.tables.bodies)),
+        ("realmd_agents_known", "Agents that ever registered.", lambda: len(world.tables.profiles)),
+        ("realmd_seats_taken", "Seats taken.", world.seats_taken),
+        ("realmd_seats", "Seats in all.", lambda: world.limits.max_agents),
+        ("realmd_connections", "Connections open, HTTP and WebSocket.", lambda: factory.open),
+        ("realmd_websocket_connections", "WebSocket clients.", lambda: len(gateway.connections)),
+        ("realmd_connections_refused", "Connections turned away.", lambda: factory.turned_away),
+        ("realmd_request_timeouts", "Requests not complete in time.", lambda: factory.timed_out),
+        ("realmd_http_requests", "HTTP requests.", lambda: factory.door.requests),
+        ("realmd_http_faults", "HTTP requests that were wrong.", lambda: factory.door.faults),
+        ("realmd_websocket_messages", "WebSocket messages received.", lambda: gateway.messages),
+        ("realmd_websocket_faults", "WebSocket messages that were wrong.", lambda: gateway.faults),
+        ("realmd_outbox_dropped", "Deliveries cut for slow readers.", gateway.deliveries_dropped),
+        ("realmd_outbox_overflows", "Clients closed for being too slow.", lambda: gateway.overflowed),
+        ("realmd_intake_waiting", "Commands waiting for a tick.", lambda: len(intake)),
+        ("realmd_intake_refused", "Commands refused as busy.", lambda: intake.refused),
+        ("realmd_storage_available", "1 when commits succeed.", lambda: float(journal.accepting())),
+        ("realmd_storage_failures", "Commits that failed.", lambda: journal.failures),
+        ("realmd_tick_lag_seconds", "How late the last tick began.", lambda: ticking.lag),
+        ("realmd_ticks_missed", "Ticks merged into a later one.", lambda: ticking.missed),
+        ("realmd_tick_failures", "Ticks that raised.", lambda: ticking.failures),
+        ("realmd_loop_delay_seconds", "Delay of the event loop.", lambda: loop.lag),
+        ("realmd_memory_resident_bytes", "Resident memory.", resident_bytes),
+    ):
+        metrics.watch(name, text, value)
+    for key in ("thoughts", "failures", "overruns", "respawns"):
+        metrics.watch_each(
+            f"realmd_mind_{key}", f"{key.capitalize()} of each mind.", "agent",
+            lambda key=key: {m: float(getattr(thinker.inhabitants[m], key)) for m in minds},  # type: ignore[misc]
+        )  # fmt: skip
+
+
+__all__ = ["Options", "build", "makeService"]

@@ -1,0 +1,242 @@
+"""What may be asked of the world: one struct a command, validated by msgspec.
+
+The tag is the name on the wire, the docstring becomes the command's entry in `describe`
+and in docs/protocol.rst.  To add a command: a struct here, its rule in `rules/`, one
+example in tests/wire/.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from .model import AgentId, Colour, Key, Skill
+
+Action = Literal["walk", "idle", "wave", "pinch", "talk", "dance", "backflip", "spin"]
+Emote = Literal["happy", "thinking", "surprised", "laugh"]
+RequestType = Literal["task", "review", "info", "trade"]
+#: Long texts are cut, not refused; this only bounds what a cut has to read.
+LongText = Annotated[str, Meta(max_length=16_384)]
+Content = Annotated[str, Meta(min_length=1, max_length=2000)]
+Tags = Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=32)]
+
+
+class Command(Struct, frozen=True, kw_only=True, rename="camel", tag_field="command"):
+    """Base of every command.  `agent_id` is who asks."""
+
+    #: Whether the command works for an agent that never registered.
+    stranger: ClassVar[bool] = False
+    #: Whether outsiders may send it; False for what only the daemon itself says.
+    public: ClassVar[bool] = True
+
+
+class Register(Command, frozen=True, tag="register"):
+    """Join the room, or change the fields given and keep the others."""
+
+    stranger: ClassVar[bool] = True
+    agent_id: AgentId
+    name: LongText | UnsetType = UNSET
+    pubkey: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    bio: LongText | UnsetType = UNSET
+    capabilities: Tags | UnsetType = UNSET
+    color: Colour | UnsetType = UNSET
+    skills: Annotated[tuple[Skill, ...], Meta(max_length=32)] | UnsetType = UNSET
+    avatar: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
+
+
+class WorldMove(Command, frozen=True, tag="world-move"):
+    """Stand at a point at once."""
+
+    agent_id: AgentId
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
+    rotation: float = 0.0
+
+
+class WorldWalk(Command, frozen=True, tag="world-walk"):
+    """Walk to a point, a workstation or an agent, around the buildings; ends in `arrived` or `blocked`."""
+
+    agent_id: AgentId
+    x: float | UnsetType = UNSET
+    z: float | UnsetType = UNSET
+    workstation_id: Key | UnsetType = UNSET
+    target_agent_id: AgentId | UnsetType = UNSET
+
+
+class WorldAction(Command, frozen=True, tag="world-action"):
+    """Show an action."""
+
+    agent_id: AgentId
+    action: Action = "idle"
+    target_agent_id: AgentId | UnsetType = UNSET
+
+
+class WorldChat(Command, frozen=True, tag="world-chat"):
+    """Say something to everyone; cut at 500 characters."""
+
+    agent_id: AgentId
+    text: Annotated[str, Meta(min_length=1, max_length=16_384)]
+
+
+class WorldEmote(Command, frozen=True, tag="world-emote"):
+    """Show a feeling."""
+
+    agent_id: AgentId
+    emote: Emote = "happy"
+
+
+class WorldLeave(Command, frozen=True, tag="world-leave"):
+    """Leave the world, giving up the seat and the workstation."""
+
+    agent_id: AgentId
+
+
+class GoToWorkstation(Command, frozen=True, tag="go-to-workstation"):
+    """Walk to a workstation and claim it on arrival."""
+
+    agent_id: AgentId
+    workstation_id: Key
+
+
+class WorkStart(Command, frozen=True, tag="work-start"):
+    """Begin to work at the workstation that the agent holds."""
+
+    agent_id: AgentId
+
+
+class WorkFinish(Command, frozen=True, tag="work-finish"):
+    """End the work begun, with a note on what came of it (cut at 500 characters)."""
+
+    agent_id: AgentId
+    note: LongText = ""
+
+
+class WorkstationLeave(Command, frozen=True, tag="workstation-leave"):
+    """Give the workstation back."""
+
+    agent_id: AgentId
+
+
+class MoltbookPost(Command, frozen=True, tag="moltbook-post"):
+    """Put a note on the room's bulletin board."""
+
+    agent_id: AgentId
+    title: Annotated[str, Meta(min_length=1, max_length=120)]
+    content: Content
+
+
+class AgentMessage(Command, frozen=True, tag="agent-message"):
+    """Send a message that only the receiver and the sender can read."""
+
+    agent_id: AgentId
+    to_agent_id: AgentId
+    content: Content
+
+
+class AgentRequest(Command, frozen=True, tag="agent-request"):
+    """Ask another agent for something; answered by `agent-respond`."""
+
+    agent_id: AgentId
+    to_agent_id: AgentId
+    request_type: RequestType
+    payload: Any = None
+
+
+class AgentRespond(Command, frozen=True, tag="agent-respond"):
+    """Answer a request that was sent to this agent."""
+
+    agent_id: AgentId
+    request_id: Key
+    response: Any
+
+
+class ClawhubPublish(Command, frozen=True, tag="clawhub-publish"):
+    """Add a plugin to the catalogue, or publish a new version of it."""
+
+    stranger: ClassVar[bool] = True
+    id: Key
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    agent_id: AgentId | None = None
+    description: Annotated[str, Meta(max_length=500)] = ""
+    author: Annotated[str, Meta(max_length=100)] = ""
+    version: Annotated[str, Meta(max_length=32)] = "1.0.0"
+    tags: Tags = ()
+
+
+class ClawhubInstall(Command, frozen=True, tag="clawhub-install"):
+    """Mark a plugin of the catalogue as installed in this room."""
+
+    stranger: ClassVar[bool] = True
+    skill_id: Key
+    agent_id: AgentId | None = None
+
+
+class ClawhubUninstall(Command, frozen=True, tag="clawhub-uninstall"):
+    """Take an installed plugin out of this room."""
+
+    stranger: ClassVar[bool] = True
+    skill_id: Key
+    agent_id: AgentId | None = None
+
+
+# What only the daemon says.
+
+
+class PlayerJoin(Register, frozen=True, tag="player-join"):
+    """A human joined from the page; the body is bound to a socket."""
+
+    public: ClassVar[bool] = False
+
+
+class LinkOpened(Command, frozen=True, tag="link-opened"):
+    """A socket that speaks for the agent opened: while it is open the agent counts as heard."""
+
+    stranger: ClassVar[bool] = True
+    public: ClassVar[bool] = False
+    agent_id: AgentId
+
+
+class LinkClosed(Command, frozen=True, tag="link-closed"):
+    """Such a socket closed; a player leaves with the last one."""
+
+    stranger: ClassVar[bool] = True
+    public: ClassVar[bool] = False
+    agent_id: AgentId
+
+
+class Heard(Command, frozen=True, tag="heard"):
+    """A registered agent asked for something that changes nothing; its lease is renewed."""
+
+    public: ClassVar[bool] = False
+    agent_id: AgentId
+
+
+class Inhabit(Command, frozen=True, tag="inhabit"):
+    """An inhabitant named in world.toml enters (again)."""
+
+    stranger: ClassVar[bool] = True
+    public: ClassVar[bool] = False
+    agent_id: AgentId
+
+
+class CatalogueFound(Command, frozen=True, tag="catalogue-found"):
+    """The plugin folders were read; these are the plugins in them."""
+
+    stranger: ClassVar[bool] = True
+    public: ClassVar[bool] = False
+    versions: dict[str, str]
+    agent_id: AgentId | None = None
+
+
+#: Wire name → struct, of every command that outsiders may send.
+COMMANDS: dict[str, type[Command]] = {
+    str(cls.__struct_config__.tag): cls
+    for cls in (
+        Register, WorldMove, WorldWalk, WorldAction, WorldChat, WorldEmote, WorldLeave,
+        GoToWorkstation, WorkStart, WorkFinish, WorkstationLeave, MoltbookPost,
+        AgentMessage, AgentRequest, AgentRespond,
+        ClawhubPublish, ClawhubInstall, ClawhubUninstall,
+    )
+}  # fmt: skip

@@ -1,0 +1,216 @@
+"""The world: applies commands, lets time pass, tells what happened.
+
+One writer calls `apply` and `advance`; both return events in the order they happened.
+Durable changes go through `tables` and can be undone until they are committed; where
+bodies stand is ephemeral and noted in `unsaved` for the next snapshot.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..errors import Refused, Rejection
+from . import events
+from .atlas import Atlas
+from .commands import Command
+from .model import Body, Claim, Profile
+from .tables import Changes, Tables
+
+#: What a command led to: what happened, or why nothing did.
+Outcome = tuple[events.Event, ...] | Rejection
+Rule = Callable[["World", Any, int], Iterable[events.Event]]
+RULES: Final[dict[type[Command], Rule]] = {}
+
+SWEEP_MS: Final = 1000
+
+
+def rule(command: type[Command]) -> Callable[[Rule], Rule]:
+    """Declare a function as the rule of `command`."""
+
+    def declare(function: Rule) -> Rule:
+        RULES[command] = function
+        return function
+
+    return declare
+
+
+class Limits(Struct, frozen=True):
+    """What the world allows; ages in ms, speed in units a second."""
+
+    max_agents: int = 50
+    walk_speed: float = 3.0
+    commands_per_second: int = 20
+    doze_after: int = 300_000
+    leave_after: int = 60_000
+    board_posts: int = 500
+    request_age: int = 30 * 86_400_000
+    open_requests: int = 100
+    payload_bytes: int = 8192
+    plugins: int = 500
+    profiles: int = 10_000
+
+
+class World:
+    """The state of one realm and its rules."""
+
+    def __init__(self, atlas: Atlas, limits: Limits, rng: random.Random) -> None:
+        self.atlas = atlas
+        self.limits = limits
+        self.rng = rng
+        self.tables = Tables()
+        #: False while the store cannot commit: what needs a `seq` is refused.
+        self.durable = True
+        self.heard: dict[str, int] = {}
+        self.links: dict[str, int] = {}
+        self.unsaved: set[str] = set()
+        self.catalogue: dict[str, str] = {}
+        self.walking: set[str] = set()
+        self.holding: dict[str, str] = {}
+        self._allowance: dict[str, tuple[float, int]] = {}
+        self._advanced = 0
+        self._swept = 0
+
+    # -- time and change -------------------------------------------------------------
+
+    def begin(self, now: int) -> None:
+        """Take up a loaded state: everyone present counts as heard at `now`, walks go on."""
+        self._advanced = self._swept = now
+        self.heard = dict.fromkeys(self.tables.bodies, now)
+        for agent_id, body in self.tables.bodies.items():
+            if body.player:  # its socket died with the last process
+                self.heard[agent_id] = now - self.limits.doze_after - self.limits.leave_after
+        self.tables.posts = dict(sorted(self.tables.posts.items(), key=lambda p: p[1].created_at))
+        self._derive()
+
+    def apply(self, command: Command, now: int) -> Outcome:
+        """Do what `command` asks, wholly or not at all."""
+        agent_id: str | None = command.agent_id  # type: ignore[attr-defined]
+        if agent_id is not None and not command.stranger and agent_id not in self.tables.profiles:
+            return Rejection("unknown_agent", "Unknown or unregistered agentId")
+        if command.public and agent_id is not None and not self._allow(agent_id, now):
+            return Rejection("rate_limited", "rate_limited")
+        mark = self.tables.mark()
+        try:
+            woken = self._hear(agent_id, now) if agent_id is not None else ()
+            return (*woken, *RULES[type(command)](self, command, now))
+        except Refused as refusal:
+            self._rewind(mark)
+            return refusal.rejection
+        except BaseException:
+            self._rewind(mark)
+            raise
+
+    def advance(self, now: int) -> list[events.Event]:
+        """Let the time up to `now` pass: walkers walk; once a second, leases run out."""
+        from .rules import board, movement, presence
+
+        elapsed = min(max(now - self._advanced, 0), 1000)
+        self._advanced = now
+        happened: list[events.Event] = []
+        for agent_id in sorted(self.walking):
+            self._attempt(happened, movement.step, agent_id, elapsed, now)
+        if abs(now - self._swept) >= SWEEP_MS:
+            self._swept = now
+            for agent_id in list(self.tables.bodies):
+                self._attempt(happened, presence.expire, agent_id, now)
+            if self.durable:
+                board.expire_requests(self, now)
+        return happened
+
+    def seal(self) -> Changes:
+        """End the batch of durable changes made since the last `seal`."""
+        return self.tables.seal()
+
+    def undo(self, changes: Changes) -> None:
+        """Take back a sealed batch that could not be committed (latest first)."""
+        self.tables.undo(changes)
+        self._derive()
+
+    # -- for the rules -----------------------------------------------------------------
+
+    def seq(self) -> int:
+        """The number of the next durable event; refused while nothing can be made durable."""
+        if not self.durable:
+            raise Refused("storage_unavailable")
+        return self.tables.next_seq()
+
+    def place(self, body: Body) -> None:
+        """Change where a present body stands or what it shows (ephemeral)."""
+        self.tables.bodies[body.agent_id] = body
+        self.unsaved.add(body.agent_id)
+
+    def body(self, agent_id: str) -> Body | None:
+        return self.tables.bodies.get(agent_id)
+
+    def claim_of(self, agent_id: str) -> Claim | None:
+        """The workstation lease that the agent holds."""
+        held = self.holding.get(agent_id)
+        return self.tables.claims[held] if held is not None else None
+
+    def seats_taken(self) -> int:
+        """How many of `limits.max_agents` seats are taken; inhabitants have their own."""
+        at_home = sum(1 for name in self.atlas.inhabitants if name in self.tables.bodies)
+        return len(self.tables.bodies) - at_home
+
+    def profile(self, agent_id: str) -> Profile:
+        """The agent's profile with `lastSeen` brought up to date."""
+        profile = self.tables.profiles[agent_id]
+        return replace(profile, last_seen=self.heard.get(agent_id, profile.last_seen))
+
+    def forget(self, agent_id: str) -> None:
+        """Drop an absent agent's profile and what was noted of it."""
+        self.tables.drop("profiles", agent_id)
+        self.heard.pop(agent_id, None)
+        self._allowance.pop(agent_id, None)
+
+    # -- inside ------------------------------------------------------------------------
+
+    def _attempt(self, happened: list[events.Event], step: Callable[..., Any], *args: Any) -> None:
+        mark = self.tables.mark()
+        try:
+            happened.extend(step(self, *args))
+        except Refused:  # needs the store, which is away: tried again at the next tick
+            self._rewind(mark)
+
+    def _rewind(self, mark: tuple[int, int]) -> None:
+        if self.tables.mark() != mark:
+            self.tables.rewind(mark)
+            self._derive()
+
+    def _derive(self) -> None:
+        """Compute again what follows from the tables."""
+        self.walking = {a for a, body in self.tables.bodies.items() if body.walk is not None}
+        self.holding = {claim.agent_id: ws for ws, claim in self.tables.claims.items()}
+
+    def _allow(self, agent_id: str, now: int) -> bool:
+        """Token bucket: `commands_per_second` on average and at once."""
+        if agent_id in self.atlas.inhabitants:
+            return True
+        rate = self.limits.commands_per_second
+        tokens, then = self._allowance.get(agent_id, (float(rate), now))
+        tokens = min(float(rate), tokens + max(now - then, 0) * rate / 1000)
+        allowed = tokens >= 1.0
+        if agent_id in self.tables.profiles:  # strangers are not remembered: the table stays bounded
+            self._allowance[agent_id] = (tokens - 1.0 if allowed else tokens, now)
+        return allowed
+
+    def _hear(self, agent_id: str, now: int) -> tuple[events.Event, ...]:
+        if agent_id not in self.tables.profiles:
+            return ()
+        self.heard[agent_id] = now
+        body = self.tables.bodies.get(agent_id)
+        if body is None or not body.dozing:
+            return ()
+        self.place(replace(body, dozing=False))
+        return (events.Action(agent_id=agent_id, timestamp=now, action=body.action, dozing=False),)
+
+
+from . import rules as _rules  # noqa: E402  (fills RULES)
+
+__all__ = ["RULES", "Limits", "Outcome", "World", "rule"]
+assert _rules

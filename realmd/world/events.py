@@ -1,0 +1,168 @@
+"""What happened.
+
+A durable event carries the realm's next `seq`; it is journalled before anyone sees it.
+Position and action are ephemeral: snapshots keep what they said.  The tag is `worldType`
+on the wire.  An event with `to_agent_id` is private to its two agents.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from .model import Installed, Plugin, Profile, Skill
+
+
+class Event(Struct, frozen=True, kw_only=True, rename="camel", tag_field="worldType"):
+    """Base: who, and when (ms since the epoch)."""
+
+    agent_id: str
+    timestamp: int
+
+
+class Position(Event, frozen=True, tag="position"):
+    """An agent moved."""
+
+    x: float
+    y: float
+    z: float
+    rotation: float
+
+
+class Action(Event, frozen=True, tag="action"):
+    """An agent shows an action; `dozing` when it was not heard from for a while."""
+
+    action: str
+    target_agent_id: str | UnsetType = UNSET
+    dozing: bool | UnsetType = UNSET
+
+
+class Durable(Event, frozen=True):
+    """Base of every journalled event."""
+
+    seq: int
+
+
+class Emote(Durable, frozen=True, tag="emote"):
+    """An agent shows a feeling."""
+
+    emote: str
+
+
+class Chat(Durable, frozen=True, tag="chat"):
+    """An agent said something to everyone."""
+
+    text: str
+
+
+class Join(Durable, frozen=True, tag="join"):
+    """An agent entered the world."""
+
+    name: str
+    color: str
+    bio: str
+    capabilities: tuple[str, ...]
+    skills: tuple[Skill, ...] | UnsetType = UNSET
+
+
+class ProfileChanged(Join, frozen=True, tag="profile"):
+    """An agent present in the world changed its profile."""
+
+
+class Leave(Durable, frozen=True, tag="leave"):
+    """An agent left: because it asked, its lease ran out (silent), or its socket closed."""
+
+    reason: Literal["asked", "silent", "closed"] = "asked"
+
+
+class Arrived(Durable, frozen=True, tag="arrived"):
+    """A walk ended where it was meant to."""
+
+    x: float
+    z: float
+    workstation_id: str | UnsetType = UNSET
+    target_agent_id: str | UnsetType = UNSET
+
+
+class Blocked(Durable, frozen=True, tag="blocked"):
+    """A walk ended early; `reason` is a refusal code."""
+
+    x: float
+    z: float
+    reason: str
+    workstation_id: str | UnsetType = UNSET
+    target_agent_id: str | UnsetType = UNSET
+
+
+class Work(Durable, frozen=True, tag="work"):
+    """Something happened at a workstation."""
+
+    workstation_id: str
+    phase: Literal["claimed", "started", "finished", "left"]
+    note: str | UnsetType = UNSET
+
+
+class Board(Durable, frozen=True, tag="board"):
+    """A note was put on the bulletin board."""
+
+    post_id: str
+    title: str
+    content: str
+
+
+class Catalogue(Durable, frozen=True, tag="catalogue"):
+    """The plugin catalogue changed."""
+
+    phase: Literal["published", "installed", "uninstalled"]
+    skill_id: str
+    plugin: Plugin | UnsetType = UNSET
+    installed: Installed | UnsetType = UNSET
+
+
+class Private(Durable, frozen=True):
+    """Base of what reaches only sender and receiver."""
+
+    to_agent_id: str
+
+
+class Message(Private, frozen=True, tag="message"):
+    """A direct message."""
+
+    content: str
+
+
+class Requested(Private, frozen=True, tag="request"):
+    """One agent asks another for something."""
+
+    request_id: str
+    request_type: str
+    payload: Any = None
+
+
+class Responded(Private, frozen=True, tag="response"):
+    """The answer to a request."""
+
+    request_id: str
+    response: Any = None
+
+
+def of_profile(kind: type[Join], profile: Profile, now: int, seq: int) -> Join:
+    """The join or profile event that tells `profile`."""
+    return kind(
+        agent_id=profile.agent_id,
+        timestamp=now,
+        seq=seq,
+        name=profile.name,
+        color=profile.color,
+        bio=profile.bio,
+        capabilities=profile.capabilities,
+        skills=profile.skills,
+    )
+
+
+#: Every event that can be in the journal, for decoding one kept there.
+JOURNALLED = (
+    Emote | Chat | Join | ProfileChanged | Leave | Arrived | Blocked | Work | Board | Catalogue
+    | Message | Requested | Responded
+)  # fmt: skip

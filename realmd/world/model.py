@@ -1,0 +1,138 @@
+"""What exists in the world.
+
+Every struct is frozen; a change replaces it (see `tables.Tables`).  Positions are in world
+units (x and z on the ground, y up), times in integer milliseconds since the epoch,
+rotations in radians.  On the wire and in the store, field names are camelCase.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+NAME_CUT = 64
+BIO_CUT = 500
+TEXT_CUT = 500
+
+#: Anything printable, as the old server took it, but bounded and without control characters.
+AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
+Key = Annotated[str, Meta(min_length=1, max_length=64)]
+Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")]
+
+#: Given in turn to agents that name no colour.
+PALETTE = ("#e67e22", "#3498db", "#9b59b6", "#1abc9c", "#e74c3c", "#f1c40f", "#2ecc71", "#e84393")
+
+
+class Wire(Struct, frozen=True, rename="camel"):
+    """Base of everything that is written as JSON with camelCase names."""
+
+
+class Skill(Wire, frozen=True):
+    """One declared skill of an agent."""
+
+    skill_id: Key
+    name: Annotated[str, Meta(max_length=100)]
+    description: Annotated[str, Meta(max_length=500)] = ""
+
+
+class Profile(Wire, frozen=True):
+    """Who an agent says it is; kept for as long as the realm lives."""
+
+    agent_id: str
+    name: str
+    pubkey: str
+    bio: str
+    capabilities: tuple[str, ...]
+    color: str
+    joined_at: int
+    last_seen: int
+    skills: tuple[Skill, ...] | UnsetType = UNSET
+    avatar: str | UnsetType = UNSET
+
+    def can(self, skill: str) -> bool:
+        """Whether the agent declared `skill`, as a capability or as a skill."""
+        return skill in self.capabilities or (
+            self.skills is not UNSET and any(s.skill_id == skill for s in self.skills)
+        )
+
+
+class Walk(Wire, frozen=True):
+    """A walk under way: the points still ahead, and what waits at the end.
+
+    `claim` takes the workstation on arrival; a `quiet` walk ends without an event.
+    """
+
+    path: tuple[tuple[float, float], ...]
+    claim: bool = False
+    quiet: bool = False
+    workstation_id: str | None = None
+    target_agent_id: str | None = None
+
+
+class Body(Wire, frozen=True):
+    """An agent present in the world: where it stands and what it does.
+
+    `timestamp` is when it last moved.  `player` marks a human bound to a socket, who leaves
+    with it; `dozing` an agent not heard from for a while, about to lose its seat.
+    """
+
+    agent_id: str
+    x: float
+    z: float
+    y: float = 0.0
+    rotation: float = 0.0
+    timestamp: int = 0
+    action: str = "idle"
+    player: bool = False
+    dozing: bool = False
+    walk: Walk | None = None
+
+
+class Claim(Wire, frozen=True):
+    """A workstation's lease: who holds it, since when, and the work under way (0: none)."""
+
+    workstation_id: str
+    agent_id: str
+    since: int
+    working_since: int = 0
+
+
+class Post(Wire, frozen=True):
+    """One note on the room's bulletin board."""
+
+    id: str
+    title: str
+    author: str
+    content: str
+    created_at: int
+
+
+class Request(Wire, frozen=True):
+    """An open request from one agent to another, until it is answered or expires."""
+
+    request_id: str
+    agent_id: str
+    to_agent_id: str
+    request_type: str
+    created_at: int
+
+
+class Plugin(Wire, frozen=True):
+    """A plugin published to the room's catalogue."""
+
+    id: str
+    name: str
+    description: str
+    author: str
+    version: str
+    tags: tuple[str, ...]
+    published_at: int
+
+
+class Installed(Wire, frozen=True):
+    """A plugin installed in this room."""
+
+    skill_id: str
+    version: str
+    installed_at: int

@@ -1,0 +1,104 @@
+"""What may be asked about the world without changing it: one struct a question.
+
+Like commands, they are validated by msgspec and described by their docstrings.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+from .model import AgentId, Key
+
+
+class Query(Struct, frozen=True, kw_only=True, rename="camel", tag_field="command"):
+    """Base of every question."""
+
+    #: Whether asking counts as a sign of life of `agent_id`.
+    renews: ClassVar[bool] = False
+
+
+class Profiles(Query, frozen=True, tag="profiles"):
+    """Everyone known."""
+
+
+class ProfileOf(Query, frozen=True, tag="profile"):
+    """One agent: who it is, where it stands, what it does."""
+
+    agent_id: AgentId
+
+
+class RoomInfo(Query, frozen=True, tag="room-info"):
+    """The room: names, seats taken and seats in all."""
+
+
+class RoomEvents(Query, frozen=True, tag="room-events"):
+    """What happened, oldest first: after the time `since` (ms) or the seq `after`, else the newest."""
+
+    since: float = 0
+    after: int = 0
+    limit: float = 50
+
+
+class RoomInvite(Query, frozen=True, tag="room-invite"):
+    """What somebody needs to find this room."""
+
+
+class RoomSkills(Query, frozen=True, tag="room-skills"):
+    """Which agent declared which skill."""
+
+
+class Describe(Query, frozen=True, tag="describe"):
+    """Every command, with its arguments."""
+
+
+class OpenPreview(Query, frozen=True, tag="open-preview"):
+    """The address of the page, following an agent."""
+
+    agent_id: AgentId | None = None
+
+
+class MoltbookList(Query, frozen=True, tag="moltbook-list"):
+    """The notes on the bulletin board, newest first."""
+
+
+class ClawhubList(Query, frozen=True, tag="clawhub-list"):
+    """The plugin catalogue, each with what is installed of it."""
+
+
+class ClawhubInstalled(Query, frozen=True, tag="clawhub-installed"):
+    """What is installed of the catalogue."""
+
+
+class Workstations(Query, frozen=True, tag="workstations"):
+    """Every workstation: where it stands, the skill it needs, who holds it."""
+
+
+class WorldMap(Query, frozen=True, tag="world-map"):
+    """The map: bounds, zones, buildings, workstations, inhabitants."""
+
+
+class AgentInbox(Query, frozen=True, tag="agent-inbox"):
+    """Direct messages, requests and responses to and from this agent, oldest first."""
+
+    renews: ClassVar[bool] = True
+    agent_id: AgentId
+    since: float = 0
+    limit: float = 50
+
+
+class WorkstationOf(Query, frozen=True, tag="workstation"):
+    """One workstation."""
+
+    workstation_id: Key
+
+
+#: Wire name → struct.
+QUERIES: dict[str, type[Query]] = {
+    str(cls.__struct_config__.tag): cls
+    for cls in (
+        Profiles, ProfileOf, RoomInfo, RoomEvents, RoomInvite, RoomSkills, Describe, OpenPreview,
+        MoltbookList, ClawhubList, ClawhubInstalled, Workstations, WorkstationOf, WorldMap, AgentInbox,
+    )
+}  # fmt: skip

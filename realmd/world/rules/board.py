@@ -1,0 +1,35 @@
+"""The bulletin board, and the age of open requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .. import commands, events
+from ..engine import World, rule
+from ..model import Post
+from .presence import ensure_present
+
+
+@rule(commands.MoltbookPost)
+def post(world: World, command: commands.MoltbookPost, now: int) -> Iterator[events.Event]:
+    yield from ensure_present(world, command.agent_id, now)
+    seq = world.seq()
+    note = Post(f"p{seq}", command.title, command.agent_id, command.content, now)
+    world.tables.put("posts", note.id, note)
+    while len(world.tables.posts) > world.limits.board_posts:
+        world.tables.drop("posts", next(iter(world.tables.posts)))
+    yield events.Board(
+        agent_id=command.agent_id,
+        timestamp=now,
+        seq=seq,
+        post_id=note.id,
+        title=note.title,
+        content=note.content,
+    )
+
+
+def expire_requests(world: World, now: int) -> None:
+    """Forget requests that nobody answered in time."""
+    oldest = now - world.limits.request_age
+    for request in [r for r in world.tables.requests.values() if r.created_at < oldest]:
+        world.tables.drop("requests", request.request_id)

@@ -1,0 +1,68 @@
+"""The plugin catalogue of the room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ...errors import Refused
+from .. import commands, events
+from ..engine import World, rule
+from ..model import Installed, Plugin
+
+#: Whom the journal names when a caller gave no agentId.
+ROOM: Final = "room"
+
+
+@rule(commands.CatalogueFound)
+def found(world: World, command: commands.CatalogueFound, now: int) -> tuple[events.Event, ...]:
+    world.catalogue = command.versions
+    return ()
+
+
+@rule(commands.ClawhubPublish)
+def publish(world: World, command: commands.ClawhubPublish, now: int) -> Iterator[events.Event]:
+    plugins = world.tables.plugins
+    if command.id not in plugins and len(plugins) >= world.limits.plugins:
+        raise Refused("catalogue_full")
+    plugin = Plugin(
+        id=command.id,
+        name=command.name,
+        description=command.description,
+        author=command.author,
+        version=command.version,
+        tags=command.tags,
+        published_at=now,
+    )
+    world.tables.put("plugins", plugin.id, plugin)
+    yield events.Catalogue(
+        agent_id=command.agent_id or ROOM, timestamp=now, seq=world.seq(),
+        phase="published", skill_id=plugin.id, plugin=plugin,
+    )  # fmt: skip
+
+
+@rule(commands.ClawhubInstall)
+def install(world: World, command: commands.ClawhubInstall, now: int) -> Iterator[events.Event]:
+    known = world.tables.plugins.get(command.skill_id)
+    version = known.version if known else world.catalogue.get(command.skill_id)
+    if version is None:
+        raise Refused("not_found")
+    if command.skill_id in world.tables.installed:
+        raise Refused("already_installed")
+    installed = Installed(command.skill_id, version, now)
+    world.tables.put("installed", installed.skill_id, installed)
+    yield events.Catalogue(
+        agent_id=command.agent_id or ROOM, timestamp=now, seq=world.seq(),
+        phase="installed", skill_id=installed.skill_id, installed=installed,
+    )  # fmt: skip
+
+
+@rule(commands.ClawhubUninstall)
+def uninstall(world: World, command: commands.ClawhubUninstall, now: int) -> Iterator[events.Event]:
+    if command.skill_id not in world.tables.installed:
+        raise Refused("not_installed")
+    world.tables.drop("installed", command.skill_id)
+    yield events.Catalogue(
+        agent_id=command.agent_id or ROOM, timestamp=now, seq=world.seq(),
+        phase="uninstalled", skill_id=command.skill_id,
+    )  # fmt: skip

@@ -1,0 +1,182 @@
+"""Who is in the world: seats, profiles, and the lease that silence ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ...errors import Refused
+from .. import commands, events
+from ..engine import World, rule
+from ..model import BIO_CUT, NAME_CUT, PALETTE, Body, Profile
+
+
+@rule(commands.Register)
+def register(world: World, command: commands.Register, now: int) -> Iterator[events.Event]:
+    if command.agent_id in world.atlas.inhabitants:
+        raise Refused("reserved")
+    yield from _admit(world, command, now, player=False)
+
+
+@rule(commands.PlayerJoin)
+def player_join(world: World, command: commands.PlayerJoin, now: int) -> Iterator[events.Event]:
+    yield from _admit(world, command, now, player=True)
+
+
+@rule(commands.WorldLeave)
+def leave(world: World, command: commands.WorldLeave, now: int) -> Iterator[events.Event]:
+    yield from depart(world, command.agent_id, now, "asked")
+
+
+@rule(commands.Heard)
+def heard(world: World, command: commands.Heard, now: int) -> tuple[events.Event, ...]:
+    return ()
+
+
+@rule(commands.LinkOpened)
+def link_opened(world: World, command: commands.LinkOpened, now: int) -> tuple[events.Event, ...]:
+    world.links[command.agent_id] = world.links.get(command.agent_id, 0) + 1
+    return ()
+
+
+@rule(commands.LinkClosed)
+def link_closed(world: World, command: commands.LinkClosed, now: int) -> Iterator[events.Event]:
+    left = world.links.pop(command.agent_id, 0) - 1
+    if left > 0:
+        world.links[command.agent_id] = left
+        return
+    body = world.body(command.agent_id)
+    if body is not None and body.player:
+        if not world.durable:  # the sweep ends it when the store is back
+            world.heard[command.agent_id] = now - world.limits.doze_after - world.limits.leave_after
+            return
+        yield from depart(world, command.agent_id, now, "closed")
+
+
+@rule(commands.Inhabit)
+def inhabit(world: World, command: commands.Inhabit, now: int) -> Iterator[events.Event]:
+    being = world.atlas.inhabitants[command.agent_id]
+    old = world.tables.profiles.get(being.id)
+    profile = Profile(
+        agent_id=being.id,
+        name=being.name,
+        pubkey=old.pubkey if old else "",
+        bio=being.bio,
+        capabilities=being.capabilities,
+        color=being.color,
+        joined_at=old.joined_at if old else now,
+        last_seen=now,
+        avatar=being.kind,
+    )
+    yield from _store(world, old, profile, now)
+    if world.body(being.id) is None:
+        yield from _enter(world, profile, Body(being.id, being.x, being.z, timestamp=now), now)
+
+
+def ensure_present(world: World, agent_id: str, now: int) -> Iterator[events.Event]:
+    """A known agent that had left comes back when it acts, if a seat is free."""
+    if world.body(agent_id) is None:
+        _need_seat(world)
+        profile = replace(world.tables.profiles[agent_id], last_seen=now)
+        world.tables.put("profiles", agent_id, profile)
+        yield from _enter(world, profile, _spawned(world, agent_id, now), now)
+
+
+def depart(world: World, agent_id: str, now: int, reason: Any) -> Iterator[events.Event]:
+    """Take the agent out of the world, freeing its workstation and its seat."""
+    from .work import release
+
+    if world.body(agent_id) is None:
+        return
+    yield from release(world, agent_id, now)
+    gone = events.Leave(agent_id=agent_id, timestamp=now, seq=world.seq(), reason=reason)
+    profile = replace(world.tables.profiles[agent_id], last_seen=world.heard.get(agent_id, now))
+    world.tables.put("profiles", agent_id, profile)
+    world.tables.drop("bodies", agent_id)
+    world.walking.discard(agent_id)
+    world.unsaved.discard(agent_id)
+    yield gone
+
+
+def expire(world: World, agent_id: str, now: int) -> Iterator[events.Event]:
+    """An agent not heard from dozes; one that dozed long enough leaves."""
+    body = world.tables.bodies[agent_id]
+    if agent_id in world.atlas.inhabitants or world.links.get(agent_id, 0) > 0:
+        world.heard[agent_id] = now
+        return
+    silent = now - world.heard.setdefault(agent_id, now)
+    if silent >= world.limits.doze_after + world.limits.leave_after:
+        yield from depart(world, agent_id, now, "silent")
+    elif silent >= world.limits.doze_after and not body.dozing:
+        world.place(replace(body, dozing=True, action="idle"))
+        yield events.Action(agent_id=agent_id, timestamp=now, action="idle", dozing=True)
+
+
+def _admit(world: World, command: commands.Register, now: int, player: bool) -> Iterator[events.Event]:
+    old = world.tables.profiles.get(command.agent_id)
+    if world.body(command.agent_id) is None:
+        _need_seat(world)
+    profile = _profile(world, command, old, now)
+    yield from _store(world, old, profile, now)
+    world.heard[command.agent_id] = now
+    if world.body(command.agent_id) is None:
+        body = replace(_spawned(world, command.agent_id, now), player=player)
+        yield from _enter(world, profile, body, now)
+
+
+def _need_seat(world: World) -> None:
+    if world.seats_taken() >= world.limits.max_agents:
+        raise Refused("room_full", f"Room is full ({world.limits.max_agents} max)")
+
+
+def _profile(world: World, command: commands.Register, old: Profile | None, now: int) -> Profile:
+    """The fields given, over those known, over the defaults."""
+    if old is None:
+        colour = PALETTE[len(world.tables.profiles) % len(PALETTE)]
+        old = Profile(command.agent_id, command.agent_id, "", "", (), colour, now, now)
+    given = {
+        field: getattr(command, field)
+        for field in ("name", "pubkey", "bio", "capabilities", "color", "skills", "avatar")
+        if getattr(command, field) is not UNSET
+    }
+    if "name" in given:
+        given["name"] = given["name"].strip()[:NAME_CUT] or command.agent_id
+    if "bio" in given:
+        given["bio"] = given["bio"][:BIO_CUT]
+    return replace(old, **given, last_seen=now)
+
+
+def _store(world: World, old: Profile | None, profile: Profile, now: int) -> Iterator[events.Event]:
+    """Keep a profile that changed in what others see; tell them if its agent is here."""
+    if old is not None and replace(old, last_seen=profile.last_seen) == profile:
+        return
+    if old is None and len(world.tables.profiles) >= world.limits.profiles:
+        _forget_one(world)
+    world.tables.put("profiles", profile.agent_id, profile)
+    if world.body(profile.agent_id) is not None:
+        yield events.of_profile(events.ProfileChanged, profile, now, world.seq())
+
+
+def _forget_one(world: World) -> None:
+    """Drop the profile of the absent agent that was away the longest: the table stays bounded."""
+    absent = (p for p in world.tables.profiles.values() if p.agent_id not in world.tables.bodies)
+    oldest = min(absent, key=lambda p: world.heard.get(p.agent_id, p.last_seen), default=None)
+    if oldest is not None:
+        world.forget(oldest.agent_id)
+
+
+def _spawned(world: World, agent_id: str, now: int) -> Body:
+    taken = [(body.x, body.z) for body in world.tables.bodies.values()]
+    x, z = world.atlas.spawn(world.rng, taken)
+    return Body(agent_id, x, z, rotation=round(world.rng.uniform(0, 6.283), 3), timestamp=now)
+
+
+def _enter(world: World, profile: Profile, body: Body, now: int) -> Iterator[events.Event]:
+    world.tables.put("bodies", body.agent_id, body)
+    yield events.of_profile(events.Join, profile, now, world.seq())
+    yield events.Position(
+        agent_id=body.agent_id, timestamp=now, x=body.x, y=body.y, z=body.z, rotation=body.rotation
+    )

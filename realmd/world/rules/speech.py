@@ -1,0 +1,101 @@
+"""What agents say and show to everyone, and what they tell one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ...errors import Refused
+from .. import commands, events
+from ..engine import World, rule
+from ..model import TEXT_CUT, Request
+from .presence import ensure_present
+
+
+@rule(commands.WorldChat)
+def chat(world: World, command: commands.WorldChat, now: int) -> Iterator[events.Event]:
+    yield from ensure_present(world, command.agent_id, now)
+    text = command.text[:TEXT_CUT]
+    yield events.Chat(agent_id=command.agent_id, timestamp=now, seq=world.seq(), text=text)
+
+
+@rule(commands.WorldEmote)
+def emote(world: World, command: commands.WorldEmote, now: int) -> Iterator[events.Event]:
+    yield from ensure_present(world, command.agent_id, now)
+    yield events.Emote(agent_id=command.agent_id, timestamp=now, seq=world.seq(), emote=command.emote)
+
+
+@rule(commands.WorldAction)
+def action(world: World, command: commands.WorldAction, now: int) -> Iterator[events.Event]:
+    yield from ensure_present(world, command.agent_id, now)
+    world.place(replace(world.tables.bodies[command.agent_id], action=command.action))
+    yield events.Action(
+        agent_id=command.agent_id,
+        timestamp=now,
+        action=command.action,
+        target_agent_id=command.target_agent_id or UNSET,
+    )
+
+
+@rule(commands.AgentMessage)
+def message(world: World, command: commands.AgentMessage, now: int) -> Iterator[events.Event]:
+    _need_known(world, command.to_agent_id)
+    yield events.Message(
+        agent_id=command.agent_id,
+        timestamp=now,
+        seq=world.seq(),
+        to_agent_id=command.to_agent_id,
+        content=command.content,
+    )
+
+
+@rule(commands.AgentRequest)
+def request(world: World, command: commands.AgentRequest, now: int) -> Iterator[events.Event]:
+    _need_known(world, command.to_agent_id)
+    _need_short(world, command.payload)
+    waiting = sum(1 for r in world.tables.requests.values() if r.to_agent_id == command.to_agent_id)
+    if waiting >= world.limits.open_requests:
+        raise Refused("inbox_full")
+    seq = world.seq()
+    asked = Request(f"r{seq}", command.agent_id, command.to_agent_id, command.request_type, now)
+    world.tables.put("requests", asked.request_id, asked)
+    yield events.Requested(
+        agent_id=asked.agent_id,
+        timestamp=now,
+        seq=seq,
+        to_agent_id=asked.to_agent_id,
+        request_id=asked.request_id,
+        request_type=asked.request_type,
+        payload=command.payload,
+    )
+
+
+@rule(commands.AgentRespond)
+def respond(world: World, command: commands.AgentRespond, now: int) -> Iterator[events.Event]:
+    asked = world.tables.requests.get(command.request_id)
+    if asked is None or asked.to_agent_id != command.agent_id:
+        raise Refused("unknown_request")
+    _need_short(world, command.response)
+    world.tables.drop("requests", asked.request_id)
+    yield events.Responded(
+        agent_id=command.agent_id,
+        timestamp=now,
+        seq=world.seq(),
+        to_agent_id=asked.agent_id,
+        request_id=asked.request_id,
+        response=command.response,
+    )
+
+
+def _need_known(world: World, agent_id: str) -> None:
+    if agent_id not in world.tables.profiles:
+        raise Refused("unknown_target")
+
+
+def _need_short(world: World, payload: Any) -> None:
+    if len(msgspec.json.encode(payload)) > world.limits.payload_bytes:
+        raise Refused("too_long")

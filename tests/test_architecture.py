@@ -1,0 +1,270 @@
+"""The rules of the house, read off the syntax trees of the code itself."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from realmd.world.commands import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent
+MOST_LINES = 400
+
+#: The rooms that may know nothing but these.
+MAY_IMPORT = {"errors": set(), "world": {"errors"}, "protocol": {"errors", "world"}}
+#: What the other rooms may not know.
+MUST_NOT_IMPORT = {
+    "storage": {"gateway", "runtime", "tap"},
+    "runtime": {"gateway", "tap"},
+    "gateway": {"storage", "tap"},
+    "ops": {"tap"},
+    "config": {"gateway", "runtime", "storage", "tap"},
+}
+#: Only tap.py knows everybody.
+EVERYBODY = {"gateway", "runtime", "storage"}
+#: The outside world, its clocks and its dice, which the pure rooms get as arguments or not at all.
+IMPURE = {
+    "asyncio", "autobahn", "concurrent", "datetime", "multiprocessing", "secrets", "select", "selectors",
+    "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time", "twisted", "uuid",
+}  # fmt: skip
+LOG_LEVELS = {"debug", "info", "warn", "error", "critical", "failure", "emit"}
+
+Offences = Iterator[tuple[int, str]]
+
+
+class Source(Struct, frozen=True):
+    """One Python file: its dotted name, text and syntax tree."""
+
+    name: str
+    text: str
+    tree: ast.Module
+    is_package: bool
+
+    @property
+    def room(self) -> str:
+        """Second part of the dotted name: "world" for realmd.world.rules.speech."""
+        return self.name.partition(".")[2].partition(".")[0]
+
+    def imports(self, tree: ast.AST | None = None) -> Iterator[tuple[int, str]]:
+        """Line and full dotted name of everything imported, relative imports resolved."""
+        for node in ast.walk(tree or self.tree):
+            if isinstance(node, ast.Import):
+                yield from ((node.lineno, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                base = self.name.split(".")
+                if node.level:
+                    base = base[: len(base) - node.level + self.is_package]
+                module = ".".join(base if node.level else []) + ("." if node.level and node.module else "")
+                yield from ((node.lineno, f"{module}{node.module or ''}.{a.name}") for a in node.names)
+
+    def rooms_imported(self) -> Iterator[tuple[int, str]]:
+        """Line and name of every other room of realmd that is imported."""
+        for line, name in self.imports():
+            package, _, rest = name.partition(".")
+            room = rest.split(".")[0]
+            if package == "realmd" and room != self.room and not room.startswith("__"):
+                yield line, room
+
+
+def source(name: str, text: str, is_package: bool = False) -> Source:
+    return Source(name, text, ast.parse(text), is_package)
+
+
+def read(directory: str) -> list[Source]:
+    sources = []
+    for path in sorted((ROOT / directory).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        sources.append(source(name, path.read_text(encoding="utf-8"), is_package))
+    return sources
+
+
+def impure_imports(module: Source) -> Offences:
+    if module.room in ("world", "protocol"):
+        for line, name in module.imports():
+            if name.split(".")[0] in IMPURE:
+                yield line, f"{name} has no place in a pure room"
+            if name.startswith("random.") and name != "random.Random":
+                yield line, f"{name} rolls dice of its own; take an rng as an argument"
+
+
+def wrong_rooms(module: Source) -> Offences:
+    imported = list(module.rooms_imported())
+    for line, room in imported:
+        allowed = MAY_IMPORT.get(module.room)
+        if room in MUST_NOT_IMPORT.get(module.room, ()) or (allowed is not None and room not in allowed):
+            yield line, f"{module.room} must not know {room}"
+    if module.room != "tap" and {room for _, room in imported} >= EVERYBODY:
+        yield 1, "only tap.py knows everybody"
+
+
+def early_reactors(module: Source) -> Offences:
+    """Imports outside functions: the reactor must be free to be chosen until the daemon runs."""
+    nodes: list[ast.AST] = [module.tree]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for line, name in module.imports(node):
+                if f"{name}.".startswith("twisted.internet.reactor."):
+                    yield line, "the reactor is imported at module level"
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            nodes.extend(ast.iter_child_nodes(node))
+
+
+def too_long(module: Source) -> Offences:
+    if (lines := len(module.text.splitlines())) > MOST_LINES:
+        yield lines, f"longer than {MOST_LINES} lines"
+
+
+def no_docstring(module: Source) -> Offences:
+    if not module.name.split(".")[-1].startswith("_") and not ast.get_docstring(module.tree):
+        yield 1, "a public module says what it is for"
+
+
+def silent_handlers(module: Source) -> Offences:
+    nodes = list(ast.walk(module.tree))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    speakers = {function.name for function in functions if any(map(reports, ast.walk(function)))}
+    for node in nodes:
+        if isinstance(node, ast.ExceptHandler) and is_broad(node.type):
+            body = [part for statement in node.body for part in ast.walk(statement)]
+            if not any(isinstance(n, ast.Raise) or reports(n) or called(n) in speakers for n in body):
+                yield node.lineno, "catches every exception, and neither logs nor passes it on"
+        if isinstance(node, ast.Call) and called(node) == "addErrback" and node.args:
+            handler = node.args[0]
+            if isinstance(handler, ast.Lambda) and isinstance(handler.body, ast.Constant):
+                yield node.lineno, "an errback that drops every failure"
+
+
+def is_broad(kind: ast.expr | None) -> bool:
+    if isinstance(kind, ast.Tuple):
+        return any(map(is_broad, kind.elts))
+    return kind is None or (isinstance(kind, ast.Name) and kind.id in ("Exception", "BaseException"))
+
+
+def reports(node: ast.AST) -> bool:
+    """Whether this calls a logger or fails a Deferred."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        receiver = ast.unparse(node.func.value).split(".")[-1]
+        return node.func.attr == "errback" or (node.func.attr in LOG_LEVELS and "log" in receiver)
+    return False
+
+
+def called(node: ast.AST) -> str | None:
+    """Last name of what is called: "failure" for self.log.failure(…)."""
+    return ast.unparse(node.func).split(".")[-1] if isinstance(node, ast.Call) else None
+
+
+def sleeping_tests(module: Source) -> Offences:
+    if any(name == "time.sleep" for _, name in module.imports()):
+        yield 1, "a test imports sleep"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "time.sleep":
+            yield node.lineno, "a test sleeps; use twisted.internet.task.Clock"
+
+
+def untold_tests(module: Source) -> Offences:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            prefix = "Test" if isinstance(node, ast.ClassDef) else "test_"
+            if node.name.startswith(prefix) and not ast.get_docstring(node):
+                yield node.lineno, f"{node.name} does not say what is promised"
+
+
+def offences(check: Callable[[Source], Offences], sources: list[Source]) -> list[str]:
+    return [f"{module.name}:{line}: {text}" for module in sources for line, text in check(module)]
+
+
+@pytest.mark.parametrize(
+    "check", [impure_imports, wrong_rooms, early_reactors, too_long, no_docstring, silent_handlers]
+)
+def test_the_daemon_keeps_the_rules(check: Callable[[Source], Offences]) -> None:
+    """Whoever changes realmd is told, by file and line, which rule of the house the change breaks."""
+    assert offences(check, read("realmd")) == []
+
+
+@pytest.mark.parametrize("check", [sleeping_tests, untold_tests, too_long])
+def test_the_tests_keep_the_rules(check: Callable[[Source], Offences]) -> None:
+    """Tests wait for no clock, and each says what it promises."""
+    assert offences(check, read("tests")) == []
+
+
+def commands_in(example: Any) -> Iterator[str]:
+    """Every value of a "command" key, at any depth of a JSON document."""
+    if isinstance(example, dict):
+        if isinstance(example.get("command"), str):
+            yield example["command"]
+        example = list(example.values())
+    if isinstance(example, list):
+        for part in example:
+            yield from commands_in(part)
+
+
+def test_every_command_has_an_example() -> None:
+    """A client's author finds every command that agents may send in tests/wire/."""
+    files = sorted((ROOT / "tests" / "wire").glob("*.json"))
+    shown = {name for file in files for name in commands_in(json.loads(file.read_bytes()))}
+    assert sorted(set(COMMANDS) - shown) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "text"),
+    [
+        (impure_imports, "realmd.world.engine", "from twisted.internet.defer import Deferred"),
+        (impure_imports, "realmd.protocol.classic", "def now():\n    import time"),
+        (impure_imports, "realmd.world.minds.rest", "from random import choice"),
+        (wrong_rooms, "realmd.world.engine", "from ..protocol import classic"),
+        (wrong_rooms, "realmd.world.minds.rest", "from ...config import Config"),
+        (wrong_rooms, "realmd.protocol.classic", "from realmd import storage"),
+        (wrong_rooms, "realmd.gateway.http", "import realmd.storage.interface"),
+        (wrong_rooms, "realmd.runtime.fanout", "from ..gateway.outbox import Outbox"),
+        (wrong_rooms, "realmd.ctl", "from . import gateway, runtime, storage"),
+        (early_reactors, "realmd.tap", "from twisted.internet import defer, reactor"),
+        (early_reactors, "realmd.tap", "class A:\n    if True:\n        import twisted.internet.reactor"),
+        (too_long, "realmd.tap", "pass\n" * (MOST_LINES + 1)),
+        (no_docstring, "realmd.tap", "from . import config  # explained nowhere"),
+        (silent_handlers, "realmd.tap", "try:\n    f()\nexcept Exception:\n    pass"),
+        (silent_handlers, "realmd.tap", "try:\n    f()\nexcept (OSError, BaseException):\n    n.error = 1"),
+        (silent_handlers, "realmd.tap", "try:\n    f()\nexcept:\n    count.info('x')"),
+        (silent_handlers, "realmd.tap", "d.addErrback(lambda failure: None)"),
+        (sleeping_tests, "tests.test_x", "import time\ntime.sleep(1)"),
+        (sleeping_tests, "tests.test_x", "from time import sleep as wait"),
+        (untold_tests, "tests.test_x", "async def test_x():\n    # nothing said\n    pass"),
+        (untold_tests, "tests.test_x", "class TestX:\n    pass"),
+    ],
+)
+def test_a_broken_rule_is_seen(check: Callable[[Source], Offences], name: str, text: str) -> None:
+    """A guard that would let its own example pass is no guard."""
+    assert len(list(check(source(name, text)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "text"),
+    [
+        (impure_imports, "realmd.runtime.ticker", "import time\nfrom twisted.internet import task"),
+        (impure_imports, "realmd.world.engine", "from random import Random"),
+        (wrong_rooms, "realmd.world.minds.rest", "from ..model import Body\nfrom ...errors import Refused"),
+        (wrong_rooms, "realmd.protocol.classic", "from ..world import commands\nfrom . import describe"),
+        (wrong_rooms, "realmd.tap", "from . import gateway, runtime, storage"),
+        (early_reactors, "realmd.tap", "def makeService():\n    from twisted.internet import reactor"),
+        (silent_handlers, "realmd.tap", "try:\n    f()\nexcept Exception:\n    self._log.failure('x')"),
+        (silent_handlers, "realmd.tap", "try:\n    f()\nexcept Exception as e:\n    raise Fault from e"),
+        (silent_handlers, "realmd.tap", "try:\n    f()\nexcept OSError:\n    pass"),
+        (
+            silent_handlers,
+            "realmd.tap",
+            "def fail():\n    log.warn('x')\ntry:\n    f()\nexcept Exception:\n    fail()",
+        ),
+        (untold_tests, "tests.fakes", "class Text:\n    pass\ndef testimony():\n    pass"),
+    ],
+)
+def test_a_rule_kept_is_left_alone(check: Callable[[Source], Offences], name: str, text: str) -> None:
+    """Nobody has to write around a rule that the code already keeps."""
+    assert list(check(source(name, text))) == []
