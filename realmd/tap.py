@@ -25,6 +25,7 @@ from .gateway.websocket import Bounds, Gateway
 from .ops import logs
 from .ops.health import Check, Health, tick_check
 from .ops.metrics import Metrics, resident_bytes
+from .ops.status import EVERY, Status
 from .plugins import read as read_plugins
 from .protocol.views import Room
 from .runtime.daemon import Daemon, Stage
@@ -165,9 +166,10 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         "loop": lambda: loop_check(loop.lag),
     }
     health = Health(world, lambda: len(gateway.connections), checks, metrics, reactor)
+    status = Status(metrics, health, lambda: len(config.room.relays), reactor)
     page = Page(Path(__file__).parent / "web")
     door = Door(
-        realm, WebSocketResource(gateway), {**health.pages(), **page.pages()},
+        realm, WebSocketResource(gateway), {**health.pages(), **status.pages(), **page.pages()},
         config.server.body_bytes, config.server.cors_origins, page.missing,
     )  # fmt: skip
     factory = DoorFactory(
@@ -217,6 +219,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         ticking,
         Periodic("snapshot", config.storage.snapshot_interval_s, journal.snapshot, reactor),
         Periodic("probe", 1.0, journal.probe, reactor),
+        Periodic("status", EVERY, status.sample, reactor),
         loop, scanning, pruning,
     ):  # fmt: skip
         service.setServiceParent(clockwork)

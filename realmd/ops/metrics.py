@@ -79,6 +79,15 @@ class Metrics:
         for key in values():
             gauge.labels(key).set_function(lambda key=key: values()[key])  # type: ignore[misc]
 
+    def totals(self) -> dict[str, float]:
+        """Every series by its name, summed over its labels; buckets left out."""
+        found: dict[str, float] = {}
+        for family in self.registry.collect():
+            for sample in family.samples:
+                if not sample.name.endswith("_bucket"):
+                    found[sample.name] = found.get(sample.name, 0.0) + sample.value
+        return found
+
     def render(self) -> bytes:
         return generate_latest(self.registry)
 

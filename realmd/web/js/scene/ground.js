@@ -1,0 +1,180 @@
+/** The floor, painted from the atlas: stone, zones, worn ways, and what shines from the cracks. */
+import * as THREE from '../../vendor/three.module.min.js';
+import { dice, rough } from './chance.js';
+import { themeOf } from './themes.js';
+
+const SIZE = 1024;
+const GRAIN = 256;
+
+/** @typedef {import('../state.js').Atlas} Atlas */
+
+/** @param {number} size */
+function canvas(size) {
+  const element = document.createElement('canvas');
+  element.width = element.height = size;
+  return /** @type {CanvasRenderingContext2D} */ (element.getContext('2d'));
+}
+
+/** Uneven stone in grey. */
+function grain() {
+  const pen = canvas(GRAIN);
+  const image = pen.createImageData(GRAIN, GRAIN);
+  for (let y = 0; y < GRAIN; y++) {
+    for (let x = 0; x < GRAIN; x++) {
+      const v = 58 + 90 * rough(x / 9, y / 9) + 30 * rough(x / 2.2 + 50, y / 2.2);
+      image.data.set([v * 1.02, v * 0.94, v * 0.9, 255], (y * GRAIN + x) * 4);
+    }
+  }
+  pen.putImageData(image, 0, 0);
+  return pen.canvas;
+}
+
+/**
+ * A crooked line.
+ * @param {CanvasRenderingContext2D} pen @param {() => number} chance
+ * @param {number} x @param {number} z @param {number} length @param {number} step
+ */
+function crack(pen, chance, x, z, length, step) {
+  let angle = chance() * 7;
+  pen.beginPath();
+  pen.moveTo(x, z);
+  for (let i = 0; i < length; i++) {
+    angle += (chance() - 0.5) * 1.6;
+    x += Math.cos(angle) * step;
+    z += Math.sin(angle) * step;
+    pen.lineTo(x, z);
+  }
+  pen.stroke();
+}
+
+/** @param {CanvasRenderingContext2D} pen @param {import('../state.js').Zone} zone @param {() => number} chance */
+function paintZone(pen, zone, chance) {
+  const theme = themeOf(zone);
+  pen.save();
+  pen.filter = 'blur(14px)';
+  pen.globalAlpha = 0.8;
+  pen.fillStyle = theme.ground;
+  pen.fillRect(zone.x - zone.width / 2 + 0.6, zone.z - zone.depth / 2 + 0.6, zone.width - 1.2, zone.depth - 1.2);
+  pen.filter = 'none';
+  pen.beginPath();
+  pen.rect(zone.x - zone.width / 2, zone.z - zone.depth / 2, zone.width, zone.depth);
+  pen.clip();
+  const spots = Math.round(zone.width * zone.depth * 0.9);
+  for (let i = 0; i < spots; i++) {
+    const x = zone.x + (chance() - 0.5) * zone.width;
+    const z = zone.z + (chance() - 0.5) * zone.depth;
+    pen.globalAlpha = 0.05 + chance() * 0.16;
+    pen.fillStyle = chance() < 0.5 ? zone.color : chance() < 0.6 ? '#000000' : '#cbb48f';
+    pen.beginPath();
+    if (theme.props === 'lantern') pen.rect(Math.round(x * 1.2) / 1.2, Math.round(z * 1.2) / 1.2, 0.74, 0.74);
+    else pen.ellipse(x, z, 0.15 + chance() * 0.7, 0.1 + chance() * 0.4, chance() * 3, 0, 7);
+    pen.fill();
+  }
+  pen.restore();
+}
+
+/** Ways worn by feet, from where people come in to all that can be visited. @param {CanvasRenderingContext2D} pen @param {Atlas} atlas */
+function paintWays(pen, atlas) {
+  const { spawns, buildings, workstations } = atlas;
+  const hub = {
+    x: spawns.reduce((sum, s) => sum + s.x, 0) / spawns.length,
+    z: spawns.reduce((sum, s) => sum + s.z, 0) / spawns.length,
+  };
+  pen.save();
+  pen.lineCap = 'round';
+  pen.filter = 'blur(3px)';
+  for (const [width, alpha, shade] of [[2.6, 0.16, '#0a0604'], [1.7, 0.3, '#b89468'], [0.8, 0.2, '#e2c490']]) {
+    pen.globalAlpha = Number(alpha);
+    pen.strokeStyle = String(shade);
+    pen.lineWidth = Number(width);
+    pen.beginPath();
+    for (const goal of [...workstations, ...buildings.map((b) => ({ x: b.x, z: b.z + b.radius + 1 }))]) {
+      pen.moveTo(hub.x, hub.z);
+      pen.bezierCurveTo(hub.x, (hub.z + goal.z) / 2, goal.x, (hub.z * 0.4 + goal.z * 0.6), goal.x, goal.z);
+    }
+    pen.stroke();
+  }
+  pen.filter = 'blur(6px)';
+  for (const { x, z, radius } of buildings) {
+    pen.globalAlpha = 0.5;
+    pen.fillStyle = '#8d7355';
+    pen.beginPath();
+    pen.arc(x, z, radius + 1.6, 0, 7);
+    pen.fill();
+    pen.globalAlpha = 0.55;
+    pen.fillStyle = '#000000';
+    pen.beginPath();
+    pen.arc(x, z, radius + 0.5, 0, 7);
+    pen.fill();
+  }
+  pen.restore();
+}
+
+/** What shines: lava in the cracks of an ember zone, veins in a crystal one. @param {Atlas} atlas @param {number} half */
+function paintShine(atlas, half) {
+  const pen = canvas(SIZE);
+  pen.fillStyle = '#000000';
+  pen.fillRect(0, 0, SIZE, SIZE);
+  fit(pen, half);
+  const chance = dice(23);
+  for (const zone of atlas.zones) {
+    const { props, light } = themeOf(zone);
+    if (props !== 'ember' && props !== 'crystal') continue;
+    pen.save();
+    pen.beginPath();
+    pen.rect(zone.x - zone.width / 2, zone.z - zone.depth / 2, zone.width, zone.depth);
+    pen.clip();
+    for (let i = 0; i < zone.width * zone.depth * 0.02; i++) {
+      const [x, z] = [zone.x + (chance() - 0.5) * zone.width, zone.z + (chance() - 0.5) * zone.depth];
+      for (const [width, alpha, shade] of [[0.9, 0.12, light], [0.3, 0.5, light], [0.1, 0.8, '#ffe0b0']]) {
+        pen.lineWidth = Number(width) * (props === 'ember' ? 1 : 0.5);
+        pen.globalAlpha = Number(alpha) * (props === 'ember' ? 1 : 0.5);
+        pen.strokeStyle = props === 'crystal' && shade === '#ffe0b0' ? '#e0d4ff' : String(shade);
+        crack(pen, dice(i + 1), x, z, 9, 0.55);
+      }
+    }
+    pen.restore();
+  }
+  return pen.canvas;
+}
+
+/** Draw in the world's units. @param {CanvasRenderingContext2D} pen @param {number} half */
+function fit(pen, half) {
+  const scale = SIZE / (2 * half);
+  pen.setTransform(scale, 0, 0, scale, SIZE / 2, SIZE / 2);
+}
+
+/** @param {HTMLCanvasElement} picture */
+function texture(picture) {
+  const made = new THREE.CanvasTexture(picture);
+  made.colorSpace = THREE.SRGBColorSpace;
+  made.anisotropy = 4;
+  made.flipY = false;
+  return made;
+}
+
+/** @param {Atlas} atlas @param {number} half how far the floor is painted @param {import('./glow.js').Glow} glow */
+export function ground(atlas, half, glow) {
+  const pen = canvas(SIZE);
+  pen.imageSmoothingQuality = 'high';
+  pen.drawImage(grain(), 0, 0, SIZE, SIZE);
+  fit(pen, half);
+  const chance = dice(5);
+  for (const zone of atlas.zones) paintZone(pen, zone, chance);
+  paintWays(pen, atlas);
+  pen.strokeStyle = '#000000';
+  for (let i = 0; i < 260; i++) {
+    pen.globalAlpha = 0.12 + chance() * 0.2;
+    pen.lineWidth = 0.05 + chance() * 0.1;
+    crack(pen, chance, (chance() - 0.5) * 2 * half, (chance() - 0.5) * 2 * half, 7, 0.6);
+  }
+  const form = new THREE.PlaneGeometry(2 * half, 2 * half).rotateX(-Math.PI / 2);
+  const uv = form.attributes.uv;
+  for (let i = 0; i < uv.count; i++) uv.setY(i, 1 - uv.getY(i)); // row 0 is the north, as painted
+  const lightMap = glow.texture();
+  const material = new THREE.MeshLambertMaterial({
+    map: texture(pen.canvas), lightMap, lightMapIntensity: 6,
+    emissiveMap: texture(paintShine(atlas, half)), emissive: 0xffffff, emissiveIntensity: 1,
+  });
+  return new THREE.Mesh(form, material);
+}
