@@ -28,15 +28,15 @@ export class Camera {
     this.follow = null;
     const tall = this.lens.aspect < 1;
     Object.assign(this.goal, {
-      x: 0, y: 2.5, z: this.reach * (tall ? 0.0 : -0.02), yaw: 0.3, pitch: tall ? 0.46 : 0.3, far: this.reach * (tall ? 0.92 : 0.78),
+      x: 0, y: 2.5, z: this.reach * (tall ? 0.0 : -0.02), yaw: 0.16, pitch: tall ? 0.46 : 0.3, far: this.reach * (tall ? 0.98 : 0.84),
     });
   }
 
-  /** @param {number} width @param {number} height */
-  resize(width, height) {
+  /** @param {number} width @param {number} height @param {{right: number, bottom: number}} inset what is covered; the middle of the rest is the middle */
+  resize(width, height, inset) {
     this.lens.aspect = width / max(1, height);
     this.lens.fov = this.lens.aspect < 1 ? 62 : 50;
-    this.lens.updateProjectionMatrix();
+    this.lens.setViewOffset(width, height, inset.right / 2, inset.bottom / 2, width, height);
     if (!this.touched && !this.follow) this.overview();
   }
 

@@ -36,7 +36,7 @@ export class Labels {
     return made;
   }
 
-  /** @param {{project: Function, figures: () => Map<string, any>, places: () => any[], width: number, height: number, selected: string | null}} view */
+  /** @param {{project: Function, figures: () => Map<string, any>, places: () => any[], width: number, height: number, inset: {right: number, bottom: number}, selected: string | null}} view */
   frame(view) {
     this.turn++;
     /** @type {{x: number, y: number}[]} */
@@ -48,7 +48,7 @@ export class Labels {
       taken.push(at);
       const label = this.tag(key, agent ? 'agent' : 'place');
       this.fill(label, key, agent, Boolean(speaks), view.selected === key);
-      const x = speaks ? Math.min(view.width - EDGE, Math.max(EDGE, at.x)) : at.x;
+      const x = speaks ? Math.min(view.width - view.inset.right - EDGE, Math.max(EDGE, at.x)) : at.x;
       const y = speaks ? Math.max(150, at.y) : at.y;
       label.tag.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
       label.tag.style.zIndex = String(speaks ? 2000 : Math.max(1, 1000 - Math.round(at.far)));
@@ -67,7 +67,7 @@ export class Labels {
     const now = this.state.now();
     for (const figure of view.figures().values()) {
       const at = view.project(figure.x, figure.y + figure.head + 0.25, figure.z);
-      if (!at || at.x < -40 || at.y < -20 || at.x > view.width + 40 || at.y > view.height + 40) continue;
+      if (!at || at.x < -40 || at.y < -20 || at.x > view.width - view.inset.right - 10 || at.y > view.height - view.inset.bottom + 40) continue;
       const { agent } = figure;
       const weight = figure.id === view.selected ? -3000 : agent.wordsUntil > now ? -2000 : agent.emoteUntil > now ? -1000 : 0;
       found.push({ key: figure.id, at, agent, weight: at.far + weight });
@@ -76,7 +76,7 @@ export class Labels {
     found.length = Math.min(found.length, view.width < 700 ? FEW : MANY);
     for (const place of view.places()) {
       const at = view.project(place.x, place.y, place.z);
-      if (at && at.x > 0 && at.x < view.width && at.y > 0) found.push({ key: `place ${place.name}`, at, agent: null, weight: 0 });
+      if (at && at.x > 0 && at.x < view.width - view.inset.right - 40 && at.y > 60) found.push({ key: `place ${place.name}`, at, agent: null, weight: 0 });
     }
     return found;
   }

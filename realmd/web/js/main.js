@@ -15,6 +15,7 @@ import { People } from './panels/people.js';
 import { Places } from './panels/places.js';
 import { StationBoards } from './panels/stations.js';
 import { tabs } from './panels/tabs.js';
+import { graphics } from './quality.js';
 import { Sound } from './sound.js';
 import { State } from './state.js';
 import { t } from './strings.js';
@@ -22,8 +23,8 @@ import { t } from './strings.js';
 const VIEWPORT_EVERY = 1000;
 
 class Page {
-  /** @param {State} state */
-  constructor(state) {
+  /** @param {State} state @param {any} deep the view of the cavern; null where it cannot be drawn */
+  constructor(state, deep) {
     const asked = new URLSearchParams(location.search).get('agent');
     this.state = state;
     this.net = new Net(asked);
@@ -31,10 +32,12 @@ class Page {
     this.labels = new Labels(need('labels'), state);
     this.sound = new Sound();
     this.wanted = asked;
-    this.view = /** @type {any} */ (new MapView(/** @type {HTMLCanvasElement} */ (need('flat')), state));
-    this.flat = this.view;
     /** @type {any} */
-    this.deep = null;
+    this.deep = deep;
+    /** @type {MapView | null} */
+    this.map = null;
+    /** @type {any} */
+    this.view = deep ?? this.flat;
     this.last = 0;
     this.told = 0;
     this.choose = tabs(need('tabs'));
@@ -50,6 +53,11 @@ class Page {
     this.minimap = new Minimap(/** @type {HTMLCanvasElement} */ (need('minimap')), state, (x, z) => this.look(x, z));
     this.panels();
     this.link();
+  }
+
+  /** The map, made when it is first wanted. */
+  get flat() {
+    return (this.map ??= new MapView(/** @type {HTMLCanvasElement} */ (need('flat')), this.state));
   }
 
   panels() {
@@ -104,6 +112,14 @@ class Page {
   fold(folded) {
     document.body.classList.toggle('folded', folded);
     need('to-panels').setAttribute('aria-expanded', String(!folded));
+    this.resize();
+  }
+
+  /** Fit the picture into what the panels leave free. */
+  resize() {
+    const side = need('side');
+    const below = media('(max-width: 720px)');
+    this.view.inset = { right: below ? 0 : side.offsetWidth, bottom: below ? side.offsetHeight : 0 };
     this.view.resize();
   }
 
@@ -139,9 +155,8 @@ class Page {
   look(x, z) {
     if (this.view.camera.follow) this.follow(null);
     const { camera } = this.view;
-    if (this.view === this.flat) {
-      this.flat.centre = { x, y: 0, z };
-      this.flat.near = Math.max(2, this.flat.near);
+    if (this.view !== this.deep) {
+      Object.assign(this.flat, { centre: { x, y: 0, z }, near: Math.max(2, this.flat.near) });
     } else {
       Object.assign(camera.goal, { x, y: 1, z, far: Math.min(camera.goal.far, 24) });
       camera.touched = true;
@@ -198,7 +213,7 @@ class Page {
     need('flat').hidden = view === this.deep;
     const button = need('to-map');
     button.setAttribute('aria-pressed', String(view !== this.deep));
-    view.resize();
+    this.resize();
   }
 
   /** One frame. @param {number} ms */
@@ -235,32 +250,26 @@ class Page {
   }
 }
 
-/** Whether this browser can draw the cavern. */
-function hasWebGl() {
-  return Boolean(document.createElement('canvas').getContext('webgl2'));
-}
-
 async function begin() {
   for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(/** @type {HTMLElement} */ (element).dataset.t ?? '');
   for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', t(/** @type {HTMLElement} */ (element).dataset.label ?? ''));
-  const [{ world }, { profiles }] = await Promise.all([ask('api/world'), ipc('profiles')]);
+  const drawn = new URLSearchParams(location.search).has('map') ? null : graphics();
+  const [{ world }, { profiles }, cavern] = await Promise.all([
+    ask('api/world'), ipc('profiles'), drawn && import('./view3d.js'),
+  ]);
   const state = new State(world);
   state.take({ type: 'profiles', profiles });
-  const realm = new Page(state);
-  if (hasWebGl() && !new URLSearchParams(location.search).has('map')) {
-    const { View3d } = await import('./view3d.js');
-    realm.deep = new View3d(/** @type {HTMLCanvasElement} */ (need('cavern')), realm.state);
-    realm.show(realm.deep);
-  } else {
-    need('to-map').hidden = true;
-    need('no-webgl').hidden = hasWebGl();
-  }
+  const deep = cavern && drawn && new cavern.View3d(/** @type {HTMLCanvasElement} */ (need('cavern')), state, drawn.software);
+  const realm = new Page(state, deep);
+  realm.show(realm.view);
+  need('to-map').hidden = !deep;
+  need('no-webgl').hidden = Boolean(deep) || new URLSearchParams(location.search).has('map');
   const loop = (/** @type {number} */ ms) => {
     requestAnimationFrame(loop);
     realm.frame(ms);
   };
   requestAnimationFrame(loop);
-  addEventListener('resize', () => realm.view.resize());
+  addEventListener('resize', () => realm.resize());
   Object.assign(globalThis, { realm }); // for who looks inside: the tests, and the curious at the console
 }
 

@@ -23,6 +23,7 @@ export class MapView {
     /** @type {string | null} */
     this.followed = null;
     this.width = this.height = 1;
+    this.inset = { right: 0, bottom: 0 };
     this.camera = this.rudder();
     /** @type {Map<string, Figure>} */
     this.drawn = new Map();
@@ -66,9 +67,15 @@ export class MapView {
     };
   }
 
+  /** The middle of what is not covered (px). */
+  get middle() {
+    return { x: (this.width - this.inset.right) / 2, y: (this.height - this.inset.bottom) / 2 };
+  }
+
   /** Pixels a unit. */
   get scale() {
-    return Math.min(this.width / (this.span.x + MARGIN), this.height / (this.span.z + MARGIN)) * this.near;
+    const { x, y } = this.middle;
+    return Math.min((2 * x) / (this.span.x + MARGIN), (2 * y) / (this.span.z + MARGIN)) * this.near;
   }
 
   resize() {
@@ -92,7 +99,7 @@ export class MapView {
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.fillStyle = '#0a080c';
     pen.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    pen.setTransform(scale * sharp, 0, 0, scale * sharp, sharp * (this.width / 2 - centre.x * scale), sharp * (this.height / 2 - centre.z * scale));
+    pen.setTransform(scale * sharp, 0, 0, scale * sharp, sharp * (this.middle.x - centre.x * scale), sharp * (this.middle.y - centre.z * scale));
     pen.drawImage(this.plan, this.bounds.minX, this.bounds.minZ, this.span.x, this.span.z);
     this.names();
     drawStations(pen, state, 1.5);
@@ -114,8 +121,8 @@ export class MapView {
 
   /** @param {number} px @param {number} py @returns {{agent?: string, building?: string, station?: string, x?: number, z?: number}} */
   pick(px, py) {
-    const x = (px - this.width / 2) / this.scale + this.centre.x;
-    const z = (py - this.height / 2) / this.scale + this.centre.z;
+    const x = (px - this.middle.x) / this.scale + this.centre.x;
+    const z = (py - this.middle.y) / this.scale + this.centre.z;
     const reach = Math.max(1.6, 16 / this.scale);
     let best = { far: reach, id: '' };
     for (const figure of this.drawn.values()) {
@@ -132,8 +139,8 @@ export class MapView {
   /** @param {number} x @param {number} y @param {number} z */
   project(x, y, z) {
     return {
-      x: (x - this.centre.x) * this.scale + this.width / 2,
-      y: (z - this.centre.z) * this.scale + this.height / 2 - y * Math.min(9, this.scale),
+      x: (x - this.centre.x) * this.scale + this.middle.x,
+      y: (z - this.centre.z) * this.scale + this.middle.y - y * Math.min(9, this.scale),
       far: 30,
     };
   }

@@ -8,10 +8,10 @@ const QUICK = 15;
 const WINDOW = 24;
 
 export class Quality {
-  /** @param {string} renderer what draws, as WebGL calls it @param {(level: number) => void} changed */
-  constructor(renderer, changed) {
-    this.software = /swiftshader|llvmpipe|software|basic render/i.test(renderer);
-    this.level = this.software ? 1 : matchMedia('(pointer: coarse)').matches ? 2 : 3;
+  /** @param {boolean} software whether no graphics card draws @param {(level: number) => void} changed */
+  constructor(software, changed) {
+    this.software = software;
+    this.level = software ? 0 : matchMedia('(pointer: coarse)').matches ? 2 : 3;
     this.changed = changed;
     /** @type {number[]} */
     this.times = [];
@@ -38,7 +38,22 @@ export class Quality {
     if (level !== this.level) this.changed((this.level = level));
   }
 
+  /** Whether it is too early to draw again: the processor has other things to do as well. @param {number} ms since the last frame */
+  early(ms) {
+    return this.software && ms < 40;
+  }
+
   get pixels() {
     return Math.min(SHARP[this.level], globalThis.devicePixelRatio * Math.min(1, SHARP[this.level]));
   }
+}
+
+/** What draws here: null without WebGL 2. @returns {{software: boolean} | null} */
+export function graphics() {
+  const gl = document.createElement('canvas').getContext('webgl2');
+  if (!gl) return null;
+  const info = gl.getExtension('WEBGL_debug_renderer_info');
+  const name = info ? String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) : '';
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  return { software: /swiftshader|llvmpipe|software|basic render/i.test(name) };
 }

@@ -12,16 +12,14 @@ const floor = new THREE.Plane(new THREE.Vector3(0, 1, 0), 0);
 const point = new THREE.Vector3();
 
 export class View3d {
-  /** @param {HTMLCanvasElement} canvas @param {import('./state.js').State} state */
-  constructor(canvas, state) {
+  /** @param {HTMLCanvasElement} canvas @param {import('./state.js').State} state @param {boolean} software whether no graphics card draws */
+  constructor(canvas, state, software) {
     this.canvas = canvas;
     this.state = state;
-    this.renderer = new THREE.WebGLRenderer({ canvas, antialias: true, powerPreference: 'high-performance' });
+    this.renderer = new THREE.WebGLRenderer({ canvas, antialias: !software, powerPreference: 'high-performance' });
     this.renderer.toneMapping = THREE.ACESFilmicToneMapping;
     this.renderer.toneMappingExposure = 1.25;
-    const gl = this.renderer.getContext();
-    const info = gl.getExtension('WEBGL_debug_renderer_info');
-    this.quality = new Quality(info ? String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) : '', () => this.eased());
+    this.quality = new Quality(software, () => this.eased());
     this.world = new World(state.atlas);
     this.camera = new Camera(state.atlas.bounds);
     this.herd = new Herd(this.world.scene, state, this.world.glow);
@@ -34,6 +32,8 @@ export class View3d {
     /** @type {string | null} */
     this.selected = null;
     this.width = this.height = 1;
+    /** What covers the picture at its right and at its bottom (px). */
+    this.inset = { right: 0, bottom: 0 };
     this.last = 0;
     this.clock = 0;
     this.eased();
@@ -50,12 +50,13 @@ export class View3d {
     this.height = this.canvas.clientHeight || 1;
     this.renderer.setPixelRatio(this.quality.pixels);
     this.renderer.setSize(this.width, this.height, false);
-    this.camera.resize(this.width, this.height);
+    this.camera.resize(this.width, this.height, this.inset);
   }
 
   /** Draw now. @param {number} ms the page's time */
   frame(ms) {
     const still = media('(prefers-reduced-motion: reduce)');
+    if (this.quality.early(ms - this.last)) return;
     const dt = Math.min(0.1, (ms - this.last) / 1000);
     this.quality.frame(ms - this.last);
     this.last = ms;

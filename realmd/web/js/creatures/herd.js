@@ -14,6 +14,8 @@ import { Troop } from './rig.js';
 /** How much larger than life the figures are, to be seen across the cavern. */
 const LARGER = 1.35;
 const SHADOW = 0.55;
+/** The most that lamps add to a colour. */
+const BRIGHT = 0.6;
 
 const color = new THREE.Color();
 const light = new THREE.Color();
@@ -94,9 +96,9 @@ export class Herd {
     }
     this.glow.at(place.x, place.z, light);
     color.copy(figure.color);
-    color.r *= 0.75 + light.r;
-    color.g *= 0.75 + light.g;
-    color.b *= 0.75 + light.b;
+    color.r *= 0.85 + Math.min(BRIGHT, light.r);
+    color.g *= 0.85 + Math.min(BRIGHT, light.g);
+    color.b *= 0.85 + Math.min(BRIGHT, light.b);
     if (agent.dozing) color.multiplyScalar(0.6);
   }
 

@@ -47,7 +47,7 @@ export class Cavern {
       for (let i = 0; i < AROUND; i++) {
         const [a, b] = [i / AROUND, ((i + 1) % AROUND) / AROUND];
         const [p, q, r, s] = [this.point(a, row), this.point(b, row), this.point(a, row + 1), this.point(b, row + 1)];
-        for (const corner of [p, r, q, q, r, s]) {
+        for (const corner of [p, q, r, q, s, r]) {
           position.push(corner.x, corner.y, corner.z);
           const shade = 0.5 + 0.75 * rough(corner.x / 3 + corner.y, corner.z / 3);
           tone.setRGB(0.34 * shade, 0.28 * shade, 0.3 * shade);

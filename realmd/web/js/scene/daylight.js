@@ -27,7 +27,7 @@ export class Daylight {
     const strong = a[4] + (b[4] - a[4]) * k;
     this.sky.color.set(a[2]).lerp(SCRATCH.set(b[2]), k);
     this.sun.color.set(a[3]).lerp(SCRATCH.set(b[3]), k);
-    this.shaft.color.copy(this.sun.color).multiplyScalar(0.1 + 0.13 * strong);
+    this.shaft.color.copy(this.sun.color).multiplyScalar(0.07 + 0.1 * strong);
     this.above.color.copy(this.sun.color).lerp(SCRATCH.set('#8a86b8'), 0.55);
     this.above.intensity = 0.75 + 0.55 * strong;
     this.sun.intensity = 0.35 + 1.1 * strong;

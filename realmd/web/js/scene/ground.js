@@ -59,7 +59,7 @@ function paintZone(pen, zone, chance) {
   pen.beginPath();
   pen.rect(zone.x - zone.width / 2, zone.z - zone.depth / 2, zone.width, zone.depth);
   pen.clip();
-  const spots = Math.round(zone.width * zone.depth * 0.9);
+  const spots = Math.round(zone.width * zone.depth * 1.5);
   for (let i = 0; i < spots; i++) {
     const x = zone.x + (chance() - 0.5) * zone.width;
     const z = zone.z + (chance() - 0.5) * zone.depth;
@@ -67,47 +67,56 @@ function paintZone(pen, zone, chance) {
     pen.fillStyle = chance() < 0.5 ? zone.color : chance() < 0.6 ? '#000000' : '#cbb48f';
     pen.beginPath();
     if (theme.props === 'lantern') pen.rect(Math.round(x * 1.2) / 1.2, Math.round(z * 1.2) / 1.2, 0.74, 0.74);
-    else pen.ellipse(x, z, 0.15 + chance() * 0.7, 0.1 + chance() * 0.4, chance() * 3, 0, 7);
+    else pen.ellipse(x, z, 0.1 + chance() ** 2 * 0.7, 0.08 + chance() * 0.25, chance() * 3, 0, 7);
     pen.fill();
   }
   pen.restore();
 }
 
-/** Ways worn by feet, from where people come in to all that can be visited. @param {CanvasRenderingContext2D} pen @param {Atlas} atlas */
+/** Flagstones on the ways from where people come in to all that can be visited. @param {CanvasRenderingContext2D} pen @param {Atlas} atlas */
 function paintWays(pen, atlas) {
   const { spawns, buildings, workstations } = atlas;
+  const chance = dice(17);
   const hub = {
     x: spawns.reduce((sum, s) => sum + s.x, 0) / spawns.length,
     z: spawns.reduce((sum, s) => sum + s.z, 0) / spawns.length,
   };
-  pen.save();
-  pen.lineCap = 'round';
-  pen.filter = 'blur(3px)';
-  for (const [width, alpha, shade] of [[2.6, 0.16, '#0a0604'], [1.7, 0.3, '#b89468'], [0.8, 0.2, '#e2c490']]) {
-    pen.globalAlpha = Number(alpha);
-    pen.strokeStyle = String(shade);
-    pen.lineWidth = Number(width);
-    pen.beginPath();
-    for (const goal of [...workstations, ...buildings.map((b) => ({ x: b.x, z: b.z + b.radius + 1 }))]) {
-      pen.moveTo(hub.x, hub.z);
-      pen.bezierCurveTo(hub.x, (hub.z + goal.z) / 2, goal.x, (hub.z * 0.4 + goal.z * 0.6), goal.x, goal.z);
+  const laid = new Set();
+  for (const goal of [...workstations, ...buildings.map((b) => ({ x: b.x, z: b.z + b.radius + 1 }))]) {
+    const steps = Math.ceil(Math.hypot(goal.x - hub.x, goal.z - hub.z) / 0.6);
+    for (let i = 0; i <= steps; i++) {
+      const k = i / steps;
+      const ease = k * k * (3 - 2 * k);
+      const x = hub.x + (goal.x - hub.x) * ease + (chance() - 0.5) * 1.5;
+      const z = hub.z + (goal.z - hub.z) * k + (chance() - 0.5) * 0.8;
+      const cell = `${Math.round(x / 0.85)} ${Math.round(z / 0.85)}`;
+      if (laid.has(cell)) continue;
+      laid.add(cell);
+      flagstone(pen, x, z, 0.3 + chance() * 0.28, chance);
     }
-    pen.stroke();
   }
-  pen.filter = 'blur(6px)';
   for (const { x, z, radius } of buildings) {
-    pen.globalAlpha = 0.5;
-    pen.fillStyle = '#8d7355';
+    for (let a = 0; a < 6.28; a += 0.75 / radius) {
+      for (const far of [radius + 0.5, radius + 1.3]) {
+        flagstone(pen, x + Math.sin(a + far) * far, z + Math.cos(a + far) * far, 0.34 + chance() * 0.1, chance);
+      }
+    }
+  }
+}
+
+/** @param {CanvasRenderingContext2D} pen @param {number} x @param {number} z @param {number} size @param {() => number} chance */
+function flagstone(pen, x, z, size, chance) {
+  const start = chance() * 6;
+  for (const [grow, shade, alpha] of [[1.18, '#050303', 0.5], [1, chance() < 0.5 ? '#8f7a60' : '#75685a', 0.75]]) {
+    pen.globalAlpha = Number(alpha);
+    pen.fillStyle = String(shade);
     pen.beginPath();
-    pen.arc(x, z, radius + 1.6, 0, 7);
-    pen.fill();
-    pen.globalAlpha = 0.55;
-    pen.fillStyle = '#000000';
-    pen.beginPath();
-    pen.arc(x, z, radius + 0.5, 0, 7);
+    for (let i = 0; i < 6; i++) {
+      const far = size * Number(grow) * (0.8 + 0.2 * Math.sin(start * 7 + i * 5));
+      pen.lineTo(x + Math.cos(start + i * 1.047) * far, z + Math.sin(start + i * 1.047) * far * 0.8);
+    }
     pen.fill();
   }
-  pen.restore();
 }
 
 /** What shines: lava in the cracks of an ember zone, veins in a crystal one. @param {Atlas} atlas @param {number} half */
@@ -157,7 +166,8 @@ function texture(picture) {
 export function ground(atlas, half, glow) {
   const pen = canvas(SIZE);
   pen.imageSmoothingQuality = 'high';
-  pen.drawImage(grain(), 0, 0, SIZE, SIZE);
+  const stone = grain();
+  pen.drawImage(stone, 0, 0, SIZE, SIZE);
   fit(pen, half);
   const chance = dice(5);
   for (const zone of atlas.zones) paintZone(pen, zone, chance);
@@ -176,5 +186,13 @@ export function ground(atlas, half, glow) {
     map: texture(pen.canvas), lightMap, lightMapIntensity: 6,
     emissiveMap: texture(paintShine(atlas, half)), emissive: 0xffffff, emissiveIntensity: 1,
   });
+  const detail = texture(stone);
+  detail.wrapS = detail.wrapT = THREE.RepeatWrapping;
+  material.onBeforeCompile = (shader) => {
+    shader.uniforms.detail = { value: detail };
+    shader.fragmentShader = shader.fragmentShader
+      .replace('#include <common>', '#include <common>\nuniform sampler2D detail;')
+      .replace('#include <map_fragment>', '#include <map_fragment>\ndiffuseColor.rgb *= 0.45 + 4.2 * texture2D(detail, vMapUv * 13.0).g;');
+  };
   return new THREE.Mesh(form, material);
 }

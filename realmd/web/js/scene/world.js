@@ -78,7 +78,7 @@ export class World {
 
   /** Fewer lights and motes where drawing is slow. @param {number} level 0 lowest to 3 */
   ease(level) {
-    this.lights.forEach((light) => (light.visible = level > 0));
+    this.lights.forEach((light) => (light.visible = level > 1));
     this.air.geometry.setDrawRange(0, level > 1 ? Infinity : level ? 160 : 60);
   }
 }
