@@ -29,7 +29,7 @@ export class Daylight {
     this.sun.color.set(a[3]).lerp(SCRATCH.set(b[3]), k);
     this.shaft.color.copy(this.sun.color).multiplyScalar(0.07 + 0.1 * strong);
     this.above.color.copy(this.sun.color).lerp(SCRATCH.set('#8a86b8'), 0.55);
-    this.above.intensity = 0.75 + 0.55 * strong;
+    this.above.intensity = 0.95 + 0.45 * strong;
     this.sun.intensity = 0.35 + 1.1 * strong;
   }
 }

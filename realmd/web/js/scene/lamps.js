@@ -46,7 +46,7 @@ export function place(atlas) {
   for (const zone of zones) {
     const { props, light } = themeOf(zone);
     const kind = props === 'ember' ? 'brazier' : props === 'lantern' ? 'lantern' : 'torch';
-    const wanted = props === 'crystal' ? 0 : Math.round((zone.width * zone.depth) / (props === 'lantern' ? 130 : 260));
+    const wanted = props === 'crystal' ? 0 : Math.round((zone.width * zone.depth) / (props === 'lantern' ? 130 : props === 'meadow' ? 170 : 260));
     for (let n = 0, tries = 0; n < wanted && tries < 200; tries++) {
       const x = zone.x + (chance() - 0.5) * (zone.width - 4);
       const z = zone.z + (chance() - 0.5) * (zone.depth - 4);

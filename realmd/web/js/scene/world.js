@@ -25,7 +25,7 @@ export class World {
     this.glow = new Glow(half);
     const lamps = place(atlas);
     ambient(atlas, this.glow);
-    for (const lamp of lamps) this.glow.add(lamp.x, lamp.z, lamp.color, lamp.kind === 'brazier' ? 13 : 11, 0.85);
+    for (const lamp of lamps) this.glow.add(lamp.x, lamp.z, lamp.color, lamp.kind === 'brazier' ? 14 : 13, 0.95);
     for (const one of atlas.buildings) this.glow.add(one.x, one.z, one.kind === 'portal' ? '#6ad4ff' : '#ffc07a', one.radius * 3, 0.7);
 
     this.halos = new Halos();
