@@ -42,6 +42,7 @@ from .storage.store import Store
 from .world.atlas import Atlas, AtlasError, parse
 from .world.commands import CatalogueFound
 from .world.engine import Limits, World
+from .world.minds import MINDS
 from .world.space import Grid
 
 DAY_MS = 86_400_000
@@ -90,7 +91,14 @@ def read_atlas(config: Config) -> Atlas:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise AtlasError(str(path), [f"cannot be read: {error}"]) from None
-    return parse(text, str(path))
+    atlas = parse(text, str(path))
+    unknown = [being for being in atlas.inhabitants.values() if being.mind not in MINDS]
+    if unknown:
+        known = ", ".join(MINDS)
+        raise AtlasError(
+            str(path), [f"inhabitant {b.id}: no mind is called {b.mind} (known: {known})" for b in unknown]
+        )
+    return atlas
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:

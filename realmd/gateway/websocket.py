@@ -47,7 +47,8 @@ class Connection(WebSocketServerProtocol):
     cell = 0
     slot = 0
     follow: str | None = None
-    outbox: Outbox
+    #: Set when the handshake is done; Autobahn writes by itself until then.
+    outbox: Outbox = None  # type: ignore[assignment]
     player: str | None = None
     _too_long = False
 
@@ -61,14 +62,13 @@ class Connection(WebSocketServerProtocol):
         factory = self.factory
         self.agents: set[str] = set()
         self.outbox = Outbox(
-            self.transport.write,
+            self.transport,
             factory.clock,
             factory.bounds.outbox_bytes,
             factory.bounds.outbox_patience,
             self._overflow,
             lambda: factory.fanout.refresh(self),
         )
-        self.transport.registerProducer(self.outbox, True)
         factory.connections.add(self)
         self.tell("roomInfo", info=views.room_info(factory.realm.world, factory.realm.room))
         factory.fanout.join(self)
@@ -94,6 +94,18 @@ class Connection(WebSocketServerProtocol):
         """Send one message to this client alone."""
         frame = encode.message(kind, **fields)
         self.outbox.deliver(frame, frame)
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Autobahn's own frames take their turn with ours."""
+        if self.outbox is None:
+            super().sendData(data, sync, chopsize)
+        else:
+            self.outbox.control(data)
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        if self.outbox is not None:
+            self.transport.unregisterProducer()  # else it would wait for more from us
+        super()._closeConnection(abort)
 
     # -- incoming ----------------------------------------------------------------------
 
@@ -221,7 +233,13 @@ class Connection(WebSocketServerProtocol):
         self.logger.warn(
             "buffer overflow door=websocket peer={peer} reason={reason}", peer=self.peer, reason=reason
         )
-        self.sendClose(TRY_AGAIN_LATER, reason)
+        self.say_goodbye(TRY_AGAIN_LATER, reason)
+
+    def say_goodbye(self, code: int, reason: str) -> None:
+        """Start the closing handshake; `sendClose` leaves the codes below 3000 to Autobahn itself."""
+        if self.state == self.STATE_OPEN:
+            self.factory.fanout.leave(self)
+            self.sendCloseFrame(code=code, reasonUtf8=reason.encode(), isReply=False)
 
 
 class Gateway(WebSocketServerFactory):
@@ -268,7 +286,7 @@ class Gateway(WebSocketServerFactory):
     def close_all(self) -> list[Deferred[Any]]:
         """Tell every client that the realm is going away; each Deferred fires when one is gone."""
         for connection in list(self.connections):
-            connection.sendClose(GOING_AWAY, "the realm is stopping")
+            connection.say_goodbye(GOING_AWAY, "the realm is stopping")
         return [connection.is_closed for connection in self.connections]
 
     def deliveries_dropped(self) -> int:

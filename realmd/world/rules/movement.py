@@ -72,9 +72,8 @@ def step(world: World, agent_id: str, elapsed: int, now: int) -> Iterator[events
     was = world.tables.bodies[agent_id]
     assert was.walk is not None
     distance = world.limits.walk_speed * elapsed / 1000
-    x, z, rotation, rest = toward(was.x, was.z, was.walk.path, distance)
+    x, z, turned, rest = toward(was.x, was.z, was.walk.path, distance, was.rotation)
     if (x, z) != (was.x, was.z):
-        turned = was.rotation if rotation is None else rotation
         x, z, turned = round(x, 3), round(z, 3), round(turned, 3)  # what the wire needs, no more
         body = replace(was, x=x, z=z, rotation=turned, timestamp=now, walk=replace(was.walk, path=rest))
         yield from release_if_away(world, body, now)
