@@ -60,6 +60,11 @@ class Outbox:
         if self._direct is not None:
             self._paused = clock.seconds()
 
+    @property
+    def behind(self) -> bool:
+        """Whether the reader has yet to take what was sent."""
+        return self._paused is not None
+
     def deliver(self, whole: bytes, durable: bytes) -> None:
         """Send `whole` now, or keep its `durable` part for when the reader has caught up."""
         if self._paused is None:

@@ -89,9 +89,15 @@ class WebSocket:
             if opcode == 9:
                 self._frame(10, payload)
 
+    def any_ack(self) -> dict[str, Any]:
+        """The next acknowledgement; what comes before is passed over."""
+        while (message := self.receive())["type"] != "ack":
+            pass
+        return message
+
     def ack(self, mark: int | str) -> dict[str, Any]:
         """The acknowledgement of the message with that id; what comes before is passed over."""
-        while (message := self.receive()).get("type") != "ack" or message["id"] != mark:
+        while (message := self.any_ack())["id"] != mark:
             pass
         return message
 

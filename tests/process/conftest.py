@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from .daemon import Daemon
+from .disk import may_mount
 
 Start = Callable[..., Daemon]
 
@@ -27,3 +28,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for daemon in started:
         daemon.kill()
     assert [fault for daemon in started for fault in daemon.faults()] == []
+
+
+@pytest.fixture
+def mountable(tmp_path: Path) -> bool:
+    """Whether the test may mount file systems; where it may not, it makes do with less."""
+    place = tmp_path / "try"
+    place.mkdir()
+    return may_mount(place)

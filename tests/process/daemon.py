@@ -153,7 +153,8 @@ class Daemon:
 
     # -- to end it -----------------------------------------------------------------------
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
+        """Send it a signal."""
         self.process.send_signal(number)
 
     def wait(self, within: float = SOON) -> int:
@@ -163,7 +164,7 @@ class Daemon:
         return status
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        self.signal(number)
+        self.send(number)
         return self.wait()
 
     def kill(self) -> None:
