@@ -16,6 +16,11 @@ from msgspec import Struct
 MAX_PLUGINS: Final = 500
 MAX_SKILLS: Final = 50
 MAX_FILE: Final = 65_536
+#: Longer texts are cut, as long as a published plugin's may be.
+MAX_KEY: Final = 64
+MAX_NAME: Final = 100
+MAX_VERSION: Final = 32
+MAX_TEXT: Final = 500
 MANIFESTS: Final = ("openclaw.plugin.json", "plugin/openclaw.plugin.json")
 
 
@@ -42,35 +47,43 @@ def read(directory: Path) -> tuple[list[dict[str, Any]], list[str]]:
     for folder in folders:
         for manifest in MANIFESTS:
             path = folder / manifest
-            if path.is_file():
-                try:
-                    found.append(_plugin(folder.name, path))
-                except (OSError, ValueError, msgspec.MsgspecError) as error:
-                    wrong.append(f"{path}: {error}")
+            try:
+                if path.is_file():
+                    found.append(_plugin(folder, path))
+                    break
+            except (OSError, ValueError, msgspec.MsgspecError, RecursionError) as error:
+                wrong.append(f"{path}: {error}")
                 break
     return found, wrong
 
 
-def _plugin(plugin_id: str, path: Path) -> dict[str, Any]:
+def _plugin(home: Path, path: Path) -> dict[str, Any]:
     manifest = msgspec.json.decode(_text(path), type=_Manifest)
-    skills = [_skill(path.parent / folder) for folder in manifest.skills[:MAX_SKILLS]]
+    skills = [_skill(home, path.parent / folder) for folder in manifest.skills[:MAX_SKILLS]]
     return {
-        "id": plugin_id,
-        "name": manifest.name or plugin_id,
-        "version": manifest.version,
-        "description": manifest.description,
+        "id": home.name[:MAX_KEY],
+        "name": manifest.name[:MAX_NAME] or home.name[:MAX_KEY],
+        "version": manifest.version[:MAX_VERSION],
+        "description": manifest.description[:MAX_TEXT],
         "skills": [skill for skill in skills if skill is not None],
     }
 
 
-def _skill(folder: Path) -> dict[str, str] | None:
+def _skill(home: Path, folder: Path) -> dict[str, str] | None:
+    folder = folder.resolve()
+    if not folder.is_relative_to(home.resolve()):
+        raise ValueError(f"skill outside of the plugin's folder: {folder}")
     if (folder / "skill.json").is_file():
         skill = msgspec.json.decode(_text(folder / "skill.json"), type=_Skill)
     elif (folder / "SKILL.md").is_file():
         skill = _front_matter(_text(folder / "SKILL.md"))
     else:
         return None
-    return {"id": folder.name, "name": skill.name or folder.name, "description": skill.description}
+    return {
+        "id": folder.name[:MAX_KEY],
+        "name": skill.name[:MAX_NAME] or folder.name[:MAX_KEY],
+        "description": skill.description[:MAX_TEXT],
+    }
 
 
 def _front_matter(text: str) -> _Skill:

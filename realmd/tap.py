@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
@@ -19,11 +20,13 @@ from twisted.python.usage import Options as UsageOptions
 
 from . import __version__
 from .config import Config, ConfigError, load, render, world_file
+from .gateway.feed import Feed
 from .gateway.http import Door, DoorFactory
 from .gateway.page import Page
 from .gateway.websocket import Bounds, Gateway
 from .ops import logs
-from .ops.health import Check, Health, tick_check
+from .ops.files import RESERVED_FILES, raise_file_limit
+from .ops.health import Check, Health, tick_check, work_check
 from .ops.metrics import Metrics, resident_bytes
 from .ops.status import EVERY, Status
 from .plugins import read as read_plugins
@@ -43,6 +46,7 @@ from .storage.store import Store
 from .world.atlas import Atlas, AtlasError, parse
 from .world.commands import CatalogueFound
 from .world.engine import Limits, World
+from .world.minds import MINDS
 from .world.space import Grid
 
 DAY_MS = 86_400_000
@@ -91,7 +95,14 @@ def read_atlas(config: Config) -> Atlas:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise AtlasError(str(path), [f"cannot be read: {error}"]) from None
-    return parse(text, str(path))
+    atlas = parse(text, str(path))
+    unknown = [being for being in atlas.inhabitants.values() if being.mind not in MINDS]
+    if unknown:
+        known = ", ".join(MINDS)
+        raise AtlasError(
+            str(path), [f"inhabitant {b.id}: no mind is called {b.mind} (known: {known})" for b in unknown]
+        )
+    return atlas
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:
@@ -153,7 +164,10 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     realm = Realm(world, room, intake, journal, store, history, catalogue.plugins, config.server.port)
     gateway = Gateway(
         realm, fanout, reactor, random.Random(seed ^ 0x5EED),
-        Bounds(config.server.message_bytes, config.server.outbox_bytes, config.server.outbox_patience_s),
+        Bounds(
+            config.server.message_bytes, config.server.outbox_bytes, config.server.outbox_patience_s,
+            config.server.compression,
+        ),
         lambda: factory.closed(),
     )  # fmt: skip
     gateway.limit(
@@ -164,17 +178,22 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         "storage": lambda: storage_check(journal),
         "thinker": lambda: thinker_check(thinker),
         "loop": lambda: loop_check(loop.lag),
+        "work": lambda: work_check(
+            str(work.name) for work in (*clockwork, *chores) if isinstance(work, Periodic) and work.failing
+        ),
     }
     health = Health(world, lambda: len(gateway.connections), checks, metrics, reactor)
     status = Status(metrics, health, lambda: len(config.room.relays), reactor)
     page = Page(Path(__file__).parent / "web")
     door = Door(
-        realm, WebSocketResource(gateway), {**health.pages(), **status.pages(), **page.pages()},
+        realm, WebSocketResource(gateway),
+        {**health.pages(), **status.pages(), **page.pages(), **Feed(config.board.upstream, reactor).pages()},
         config.server.body_bytes, config.server.cors_origins, page.missing,
     )  # fmt: skip
+    files = raise_file_limit()
     factory = DoorFactory(
         door, reactor, config.server.idle_timeout_s, config.server.handshake_timeout_s,
-        config.server.max_connections,
+        min(config.server.max_connections, max(files - RESERVED_FILES, 16)),
     )  # fmt: skip
 
     # The stages: started in this order, stopped in reverse.
@@ -191,19 +210,24 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
 
     async def settle() -> None:
         """The last tick: what was accepted is done, made durable and answered."""
-        ticker.tick()
-        await journal.flush()
-        fanout.flush()
+        try:
+            ticker.tick()
+        finally:
+            await journal.flush()
+            fanout.flush()
 
     async def farewell() -> None:
         closed = gateway.close_all()
-        await DeferredList(closed).addTimeout(1.0, reactor, lambda *_: None)
+        factory.close_all()
+        await DeferredList(closed, consumeErrors=True).addTimeout(1.0, reactor, lambda *_: None)
+        gateway.drop_all()
 
     def listen() -> None:
         port.append(
             reactor.listenTCP(config.server.port, factory, backlog=1024, interface=config.server.host)
         )
         realm.room = realm.room_at(config.server.url(port[0].getHost().port))  # type: ignore[attr-defined]
+        settle_memory()
         health.ready = True
         announce(log, realm.room.public_url)
 
@@ -220,9 +244,12 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         Periodic("snapshot", config.storage.snapshot_interval_s, journal.snapshot, reactor),
         Periodic("probe", 1.0, journal.probe, reactor),
         Periodic("status", EVERY, status.sample, reactor),
-        loop, scanning, pruning,
+        loop,
     ):  # fmt: skip
         service.setServiceParent(clockwork)
+    chores = Stage("chores")  # apart: what takes long there must not hold up the last tick
+    scanning.setServiceParent(chores)
+    pruning.setServiceParent(chores)
     minds = Stage("minds")
     threads.setServiceParent(minds)
     thinker.setServiceParent(minds)
@@ -230,6 +257,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         Stage("storage", lambda: Deferred.fromCoroutine(open_store()), store.close),
         Stage("clients", stop=lambda: Deferred.fromCoroutine(farewell())),
         clockwork,
+        chores,
         minds,
         Stage("doors", listen, lambda: Deferred.fromCoroutine(close_doors())),
     ):
@@ -264,6 +292,16 @@ class Catalogue:
         if found != self._found:
             self._found = found
             self._intake.submit(CatalogueFound(versions={p["id"]: p["version"] for p in found}))
+
+
+def settle_memory() -> None:
+    """What start-up made stays for good: spare the garbage collector from looking at it again.
+
+    The rest makes few cycles, so full collections may be rare; each stops the world.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def limits(config: Config) -> Limits:

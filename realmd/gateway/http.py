@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -14,9 +15,9 @@ from twisted.logger import Logger
 from twisted.web import http
 
 from ..errors import Fault
-from ..protocol.classic import Ask, decode_ipc
+from ..protocol.classic import Ask, decode_ask, decode_ipc
 from ..runtime.realm import Answer, Realm
-from ..world import commands, queries
+from ..world import queries
 from .request import JSON, Channel, Request
 
 Handler = Callable[[Request], None]
@@ -61,9 +62,9 @@ class Door:
         self._post: dict[bytes, Handler] = {
             b"/ipc": self._ipc,
             b"/": self._ipc,
-            b"/api/clawhub/skills": lambda r: self._rest(r, commands.ClawhubPublish, 201),
-            b"/api/clawhub/install": lambda r: self._rest(r, commands.ClawhubInstall, 200),
-            b"/api/clawhub/uninstall": lambda r: self._rest(r, commands.ClawhubUninstall, 200),
+            b"/api/clawhub/skills": lambda r: self._rest(r, "clawhub-publish", 201),
+            b"/api/clawhub/install": lambda r: self._rest(r, "clawhub-install", 200),
+            b"/api/clawhub/uninstall": lambda r: self._rest(r, "clawhub-uninstall", 200),
         }
 
     def handle(self, request: Request) -> None:
@@ -77,6 +78,7 @@ class Door:
             elif request.method in (b"GET", b"HEAD"):
                 self._get.get(request.path, self._not_found)(request)
             else:
+                request.setHeader(b"allow", METHODS)
                 request.answer({"error": "Method not allowed"}, 405)
         except Fault as fault:
             self._fault(request, str(fault))
@@ -84,15 +86,18 @@ class Door:
             self.log.failure("request failed path={path}", path=request.path.decode("ascii", "replace"))
             request.answer({"error": "internal_error"}, 500)
 
-    def headers(self, request: Request) -> Iterable[tuple[bytes, bytes]]:
-        """The headers of every answer: who may read it from a page of another site (CORS)."""
+    def headers(self, request: http.Request | None) -> Iterable[tuple[bytes, bytes]]:
+        """The headers of every answer: who may read it from a page of another site (CORS).
+
+        `request` is None where not even its first line could be read.
+        """
         if b"*" in self._origins:
             yield b"access-control-allow-origin", b"*"
         else:
             yield b"vary", b"Origin"
-            if (origin := request.getHeader(b"origin")) and origin in self._origins:
+            if request is not None and (origin := request.getHeader(b"origin")) in self._origins:
                 yield b"access-control-allow-origin", origin
-        if request.method == b"OPTIONS":
+        if request is not None and request.method == b"OPTIONS":
             yield b"access-control-allow-methods", METHODS
             yield b"access-control-allow-headers", b"Content-Type, Authorization"
             yield b"access-control-max-age", b"86400"
@@ -112,19 +117,14 @@ class Door:
 
         self._realm.serve(ask, reply)
 
-    def _rest(self, request: Request, command: type[commands.Command], status: int) -> None:
+    def _rest(self, request: Request, command: str, status: int) -> None:
         """A REST call: the arguments are the body; an unknown skill is 404."""
-        try:
-            ask = msgspec.json.decode(request.body() or b"{}", type=command)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise Fault(str(error)) from None
 
         def reply(answer: Answer) -> None:
-            code = answer.fields.get("code")
-            good = status if answer.fields.get("ok") else 404 if code in _UNKNOWN else 409
-            request.answer(answer.fields, good)
+            good = answer.fields.get("ok")
+            request.answer(answer.fields, status if good else _STATUS.get(answer.fields["code"], 409))
 
-        self._realm.serve(ask, reply)
+        self._realm.serve(decode_ask(command, request.body() or b"{}"), reply)
 
     def _events(self, request: Request) -> None:
         given = {
@@ -139,11 +139,19 @@ class Door:
             )
         except msgspec.ValidationError as error:
             raise Fault(str(error)) from None
+        if not (math.isfinite(query.since) and math.isfinite(query.limit)):
+            raise Fault("since and limit must be finite numbers")
         self._ask(request, query)
 
     def _upgrade(self, request: Request) -> None:
         """Hand the connection over to the WebSocket door."""
-        request.channel.transport.unregisterProducer()
+        if (request.getHeader(b"upgrade") or b"").lower() != b"websocket":
+            request.setHeader(b"upgrade", b"websocket")
+            request.answer({"error": "This is a WebSocket; use ws:// or wss://"}, 426)
+            return
+        channel = request.channel
+        channel.leave()
+        channel.transport.unregisterProducer()
         self._websocket.render(request)
 
     def _unknown(self, request: Request) -> None:
@@ -154,7 +162,15 @@ class Door:
         request.answer({"error": text}, 400)
 
 
-_UNKNOWN: Final = ("not_found", "not_installed")
+#: Refusal → status of a REST answer; 409 for any other.
+_STATUS: Final = {
+    "not_found": 404,
+    "not_installed": 404,
+    "rate_limited": 429,
+    "busy": 503,
+    "shutting_down": 503,
+    "storage_unavailable": 503,
+}
 
 
 class DoorFactory(http.HTTPFactory):
@@ -176,6 +192,8 @@ class DoorFactory(http.HTTPFactory):
         self.request_timeout = request_timeout
         self.max_connections = max_connections
         self.open = self.turned_away = self.timed_out = 0
+        #: Connections that are still HTTP.
+        self.channels: set[Channel] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         if self.open >= self.max_connections:
@@ -198,12 +216,18 @@ class DoorFactory(http.HTTPFactory):
     def log(self, request: http.Request) -> None:
         """See `startFactory`."""
 
-    def opened(self) -> None:
+    def opened(self, channel: Channel) -> None:
         self.open += 1
+        self.channels.add(channel)
 
     def closed(self) -> None:
         """A connection ended, as HTTP or as the WebSocket that it became."""
         self.open -= 1
+
+    def close_all(self) -> None:
+        """Close every HTTP connection once what was answered on it is sent."""
+        for channel in list(self.channels):
+            channel.loseConnection()
 
     def late(self, channel: Channel) -> None:
         """A request was not complete in time."""

@@ -19,14 +19,12 @@ JSON: Final = b"application/json; charset=utf-8"
 class Request(http.Request):
     """A request that its site's `Door` answers.
 
-    A body over the door's limit is answered 413 as soon as that is known, and the
-    connection is closed; nothing of it is kept.
+    A body over the door's limit is answered 413 as soon as that is known; nothing of it is kept.
     """
 
     channel: Channel
     #: The client has hung up; nothing can be answered any more.
     gone = False
-    _refused = False
     _received = 0
 
     def __init__(self, channel: Channel, queued: object = False) -> None:
@@ -39,19 +37,19 @@ class Request(http.Request):
 
     def gotLength(self, length: int | None) -> None:
         if length is not None and length > self.door.body_bytes:
-            self._refuse()
+            self._too_large()
             length = 0
         super().gotLength(length)
 
     def handleContentChunk(self, data: bytes) -> None:
         self._received += len(data)
-        if self._received > self.door.body_bytes and not self._refused:
-            self._refuse()
-        if not self._refused:
+        if self._received > self.door.body_bytes:
+            self._too_large()
+        else:
             super().handleContentChunk(data)
 
     def process(self) -> None:
-        if not self._refused:
+        if not self.channel.refused:
             self.channel.answering()
             self.door.handle(self)
 
@@ -82,18 +80,9 @@ class Request(http.Request):
         self.write(b"" if self.method == b"HEAD" else body)
         self.finish()
 
-    def _refuse(self) -> None:
-        self._refused = True
-        text = msgspec.json.encode({"error": f"Request body too large (limit {self.door.body_bytes} bytes)"})
-        self.channel.transport.writeSequence(
-            [
-                b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Type: ",
-                JSON,
-                b"\r\nContent-Length: %d\r\n\r\n" % len(text),
-                text,
-            ]
-        )
-        self.channel.loseConnection()
+    def _too_large(self) -> None:
+        limit = self.door.body_bytes
+        self.channel.refuse(b"413 Content Too Large", f"Request body too large (limit {limit} bytes)", self)
 
 
 class Channel(http.HTTPChannel):
@@ -104,31 +93,100 @@ class Channel(http.HTTPChannel):
     requestFactory = Request  # type: ignore[assignment]
     totalHeadersSize = 16_384
     maxHeaders = 100
+    #: The last answer has been given; whatever still comes is thrown away.
+    refused = False
     _deadline: IDelayedCall | None = None
+    _answering = False
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self.factory.opened()
+        self.factory.opened(self)
         self._arm()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._deadline is None and not self.requests:
+        if self.refused:
+            return
+        if not self._answering:
             self._arm()
         super().dataReceived(data)
+        if self.requests and not self._answering:  # the beginning of the next one came along
+            self._arm()
+
+    def headerReceived(self, line: bytes) -> bool:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length" and len(value.strip()) > 18:  # no int that Python would not read
+            self._respondToBadRequestAndDisconnect()
+            return False
+        good: bool = super().headerReceived(line)
+        return good
 
     def answering(self) -> None:
         """The request is complete: from now on the time is ours."""
+        self._answering = True
+        self._disarm()
+
+    def requestDone(self, request: http.Request) -> None:
+        self._answering = False
+        super().requestDone(request)
+        if not self.persistent:
+            self._arm(self.timeOut)  # a reader that takes nothing keeps the connection from closing
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._disarm()
+        super().connectionLost(reason)
+        self.leave()
+        self.factory.closed()
+
+    def leave(self) -> None:
+        """From now on this is no HTTP connection any more."""
+        self.factory.channels.discard(self)
+
+    def refuse(self, status: bytes, text: str, request: http.Request | None = None) -> None:
+        """Answer what cannot be read to its end, and close.
+
+        Closing at once would reset the connection under a client that is still sending, and
+        take the answer away from it: only our side is closed, until the deadline.
+        """
+        if self.refused:
+            return
+        self.refused = True
+        body = msgspec.json.encode({"error": text})
+        headers = [
+            (b"connection", b"close"), (b"content-type", JSON), (b"content-length", b"%d" % len(body)),
+            *self.factory.door.headers(request or next(iter(self.requests[-1:]), None)),
+        ]  # fmt: skip
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        self.transport.write(b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, lines, body))
+        self.transport.loseWriteConnection()
+        self._arm()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A header or the request line has no end."""
+        self._respondToBadRequestAndDisconnect()
+
+    def lineReceived(self, line: bytes) -> None:
+        if not self.refused:
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self.refused:
+            super().rawDataReceived(data)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.refuse(b"400 Bad Request", "Malformed HTTP request")
+
+    def _send100Continue(self) -> None:
+        if not self.refused:
+            super()._send100Continue()
+
+    def _arm(self, after: float | None = None) -> None:
+        if self._deadline is None:
+            self._deadline = self.callLater(after or self.factory.request_timeout, self._late)
+
+    def _disarm(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.answering()
-        super().connectionLost(reason)
-        self.factory.closed()
-
-    def _arm(self) -> None:
-        self._deadline = self.callLater(self.factory.request_timeout, self._late)
 
     def _late(self) -> None:
         self._deadline = None

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.types import ConnectionRequest
 from msgspec import Struct
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..errors import Fault, Rejection
 from ..protocol import classic, encode, views
 from ..protocol.classic import Ask
+from ..protocol.dialects import BATCH, CLASSIC, DIALECTS, WINDOW_BITS
 from ..runtime.fanout import Fanout
 from ..runtime.realm import Answer, Realm, refusal
 from ..world import commands
@@ -36,6 +38,16 @@ class Bounds(Struct, frozen=True):
     message_bytes: int
     outbox_bytes: int
     outbox_patience: float
+    compression: bool
+
+
+class Deflate(PerMessageDeflateOfferAccept):
+    """An accepted offer that says, even if it was not asked, that each message stands alone."""
+
+    def get_extension_string(self) -> str:
+        extension: str = super().get_extension_string()
+        told = "server_no_context_takeover"
+        return extension if told in extension else f"{extension}; {told}"
 
 
 class Connection(WebSocketServerProtocol):
@@ -44,31 +56,35 @@ class Connection(WebSocketServerProtocol):
     logger = Logger(namespace="realmd.gateway.websocket")
     factory: Gateway
     transport: Any
+    closeHandshakeTimeout: float
     cell = 0
     slot = 0
     follow: str | None = None
-    outbox: Outbox
+    dialect = CLASSIC
+    #: Set when the handshake is done; Autobahn writes by itself until then.
+    outbox: Outbox = None  # type: ignore[assignment]
     player: str | None = None
     _too_long = False
+    _abort: IDelayedCall | None = None
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         followed = request.params.get("agent", [""])[0]
         self.follow = followed[:64] or None
-        # Dialects may be offered as sub-protocols; the classic one has no name.
-        return None
+        return BATCH if BATCH in request.protocols else None
 
     def onOpen(self) -> None:
         factory = self.factory
+        deflate = self._perMessageCompress is not None
+        self.dialect = DIALECTS[self.websocket_protocol_in_use == BATCH, deflate]
         self.agents: set[str] = set()
         self.outbox = Outbox(
-            self.transport.write,
+            self.transport,
             factory.clock,
             factory.bounds.outbox_bytes,
             factory.bounds.outbox_patience,
             self._overflow,
             lambda: factory.fanout.refresh(self),
         )
-        self.transport.registerProducer(self.outbox, True)
         factory.connections.add(self)
         self.tell("roomInfo", info=views.room_info(factory.realm.world, factory.realm.room))
         factory.fanout.join(self)
@@ -84,6 +100,11 @@ class Connection(WebSocketServerProtocol):
 
     def connectionLost(self, reason: Any = None) -> None:
         super().connectionLost(reason)
+        if self.closeHandshakeTimeoutCall is not None:  # Autobahn leaves this one
+            self.closeHandshakeTimeoutCall.cancel()
+            self.closeHandshakeTimeoutCall = None
+        if self._abort is not None and self._abort.active():
+            self._abort.cancel()
         self.factory.lost()
 
     def deliver(self, whole: bytes, durable: bytes) -> None:
@@ -95,6 +116,22 @@ class Connection(WebSocketServerProtocol):
         frame = encode.message(kind, **fields)
         self.outbox.deliver(frame, frame)
 
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Autobahn's own frames take their turn with ours."""
+        if self.outbox is None:
+            super().sendData(data, sync, chopsize)
+        else:
+            self.outbox.control(data)
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        if self.outbox is not None:
+            self.transport.unregisterProducer()  # else it would wait for more from us
+        super()._closeConnection(abort)
+        if not abort:  # a reader that takes nothing would keep it from closing
+            self._abort = self.factory.clock.callLater(
+                self.closeHandshakeTimeout, self.transport.abortConnection
+            )
+
     # -- incoming ----------------------------------------------------------------------
 
     def onMessageFrameBegin(self, length: int) -> None:
@@ -103,15 +140,22 @@ class Connection(WebSocketServerProtocol):
             self._too_long = True
 
     def onMessageFrameData(self, payload: bytes) -> None:
-        """Keep nothing of a message that is too long, however long it goes on."""
+        """Keep nothing of a message that is too long, however long it goes on, and no empty pieces."""
         if self._too_long:
             self.message_data.clear()
             if self.frame_data:
                 self.frame_data.clear()
-        else:
+        elif payload:
             super().onMessageFrameData(payload)
 
+    def onPing(self, payload: bytes) -> None:
+        """Who pings and does not read gets no pong: it would wait where nothing bounds it."""
+        if not self.outbox.behind:
+            super().onPing(payload)
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if self.state != self.STATE_OPEN:
+            return
         self.factory.messages += 1
         try:
             if self._too_long:
@@ -139,13 +183,20 @@ class Connection(WebSocketServerProtocol):
         if isinstance(ask, Command) and (agent_id := getattr(ask, "agent_id", None)) is not None:
             self._speak_for(agent_id)
 
+        if mark is None and isinstance(ask, Command):
+            self.factory.realm.tell(ask, self._refused)
+            return
+
         def reply(answer: Answer) -> None:
             if mark is not None:
                 self.tell("ack", id=mark, **answer.fields)
             elif not answer.fields.get("ok"):
-                self.tell("error", message=answer.fields["error"])
+                self._refused(answer)
 
         self.factory.realm.serve(ask, reply)
+
+    def _refused(self, answer: Answer) -> None:
+        self.tell("error", message=answer.fields["error"])
 
     def _speak_for(self, agent_id: str) -> None:
         """While this socket is open, the agent counts as heard, and gets its private messages here."""
@@ -221,7 +272,20 @@ class Connection(WebSocketServerProtocol):
         self.logger.warn(
             "buffer overflow door=websocket peer={peer} reason={reason}", peer=self.peer, reason=reason
         )
-        self.sendClose(TRY_AGAIN_LATER, reason)
+        self.say_goodbye(TRY_AGAIN_LATER, reason)
+
+    def say_goodbye(self, code: int, reason: str) -> None:
+        """Start the closing handshake; `sendClose` leaves the codes below 3000 to Autobahn itself."""
+        self.sendCloseFrame(code, reason.encode())
+
+    def sendCloseFrame(
+        self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
+    ) -> None:
+        """Nothing follows a close frame, whoever began (RFC 6455, section 5.5.1)."""
+        if self.state == self.STATE_OPEN:
+            super().sendCloseFrame(code, reasonUtf8, isReply)
+            self.outbox.stopProducing()
+            self.factory.fanout.leave(self)
 
 
 class Gateway(WebSocketServerFactory):
@@ -249,6 +313,18 @@ class Gateway(WebSocketServerFactory):
         self.connections: set[Connection] = set()
         self.messages = self.faults = self.overflowed = self.dropped = 0
 
+    def _accept(self, offers: list[PerMessageDeflateOffer]) -> PerMessageDeflateOfferAccept | None:
+        """permessage-deflate without context take-over, or nothing."""
+        for offer in offers:
+            if isinstance(offer, PerMessageDeflateOffer):
+                # A window smaller than ours would have to be kept for this client alone.
+                if 0 < offer.request_max_window_bits < WINDOW_BITS:
+                    continue
+                return Deflate(
+                    offer, offer.accept_no_context_takeover, max_message_size=self.bounds.message_bytes
+                )
+        return None
+
     def limit(self, handshake: float, ping_interval: float, ping_timeout: float) -> None:
         """Set the time-outs (s) and what they bound."""
         self.setProtocolOptions(
@@ -263,13 +339,19 @@ class Gateway(WebSocketServerFactory):
             echoCloseCodeReason=False,
             serveFlashSocketPolicy=False,
             webStatus=False,
+            perMessageCompressionAccept=self._accept if self.bounds.compression else lambda offers: None,
         )
 
     def close_all(self) -> list[Deferred[Any]]:
         """Tell every client that the realm is going away; each Deferred fires when one is gone."""
         for connection in list(self.connections):
-            connection.sendClose(GOING_AWAY, "the realm is stopping")
+            connection.say_goodbye(GOING_AWAY, "the realm is stopping")
         return [connection.is_closed for connection in self.connections]
+
+    def drop_all(self) -> None:
+        """Hang up on those who did not answer."""
+        for connection in list(self.connections):
+            connection.dropConnection(abort=True)
 
     def deliveries_dropped(self) -> int:
         """Deliveries cut for slow readers, those gone included."""

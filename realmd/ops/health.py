@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -92,6 +92,12 @@ def tick_check(lag: float, interval: float, age: float) -> Check:
     if lag > interval:
         return Check("degraded", f"ticks begin {lag * 1000:.0f} ms late", figures)
     return Check("ok", figures=figures)
+
+
+def work_check(failing: Iterable[str]) -> Check:
+    """The periodic work; `failing` names what raised at its last run."""
+    names = sorted(failing)
+    return Check("degraded", f"failing: {', '.join(names)}") if names else Check("ok")
 
 
 def _megabytes(size: int) -> str:

@@ -22,6 +22,10 @@ _ASKS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     name: msgspec.json.Decoder(struct, strict=True) for name, struct in {**COMMANDS, **QUERIES}.items()
 }
 _NUMBERS: Final = ("x", "y", "z", "rotation")
+#: What msgspec raises for bytes that are no JSON, or not UTF-8 inside a string, or nested without end.
+_BROKEN: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+#: Levels of lists and objects in what agents send one another: all that reads it must manage.
+MOST_LEVELS: Final = 64
 
 
 class _Envelope(Struct):
@@ -38,7 +42,7 @@ def decode_ipc(body: bytes) -> Ask:
         envelope = _envelope.decode(body)
     except msgspec.ValidationError as error:
         raise Fault("command required" if "command" in str(error) else _text(error)) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _BROKEN as error:
         raise Fault(_malformed(error)) from None
     args = bytes(envelope.args)
     return decode_ask(envelope.command, b"{}" if args == b"null" else args)
@@ -53,14 +57,29 @@ def decode_ask(name: str, args: bytes) -> Ask:
         ask: Ask = decoder.decode(args)
     except msgspec.ValidationError as error:
         raise Fault(_explain(name, error)) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _BROKEN as error:
         raise Fault(_malformed(error)) from None
+    if _too_deep(getattr(ask, "payload", None)) or _too_deep(getattr(ask, "response", None)):
+        raise Fault(_malformed(RecursionError()))
     return ask
+
+
+def _too_deep(value: Any) -> bool:
+    """Whether `value` has more than `MOST_LEVELS` levels; found without recursion."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        inside = [part for part in level if isinstance(part, list | dict)]
+        if not inside:
+            return False
+        level = [x for part in inside for x in (part.values() if isinstance(part, dict) else part)]
+    return any(isinstance(part, list | dict) for part in level)
 
 
 def _malformed(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "Invalid JSON: nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "Invalid JSON: not UTF-8"
     return f"Invalid JSON: {error}"
 
 
@@ -77,7 +96,7 @@ def _explain(name: str, error: msgspec.ValidationError) -> str:
     if "agentId`" in text or text.startswith("agentId:"):
         return "agentId and text required" if name == "world-chat" else f"agentId required ({text})"
     if name == "world-chat" and ("`text`" in text or text.startswith("text:")):
-        return "agentId and text required"
+        return f"agentId and text required ({text})"
     if text.partition(":")[0] in _NUMBERS:
         return f"x, y, z and rotation must be finite numbers ({text})"
     return text
@@ -175,7 +194,7 @@ def decode_message(payload: bytes) -> tuple[Wish | Ask, str | int | None]:
         head = _head.decode(payload)
     except msgspec.ValidationError as error:
         raise Fault("type required" if "type" in str(error) else _text(error)) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _BROKEN as error:
         raise Fault(_malformed(error)) from None
     mark = head.id if isinstance(head.id, (str, int)) and len(str(head.id)) <= 64 else None
     wish = WISHES.get(head.type)
@@ -183,5 +202,7 @@ def decode_message(payload: bytes) -> tuple[Wish | Ask, str | int | None]:
         return (wish.decode(payload) if wish is not None else decode_ask(head.type, payload)), mark
     except msgspec.ValidationError as error:
         raise Fault(_explain(head.type, error), mark) from None
+    except _BROKEN as error:
+        raise Fault(_malformed(error), mark) from None
     except Fault as fault:
         raise Fault(str(fault), mark) from None

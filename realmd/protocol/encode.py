@@ -46,21 +46,6 @@ def agent(world: World, agent_id: str) -> bytes:
     return encode(AgentView(world.profile(agent_id), place_of(body), body.action or "idle", body.dozing))
 
 
-def world_frame(body: bytes) -> bytes:
-    """The frame of a ``world`` message around an encoded event."""
-    return text_frame(b'{"type":"world","message":%b}' % body)
-
-
-def private_frame(body: bytes) -> bytes:
-    """The frame of a ``private`` message around an encoded event."""
-    return text_frame(b'{"type":"private","message":%b}' % body)
-
-
-def snapshot_frame(agents: list[bytes]) -> bytes:
-    """The frame of a ``snapshot`` of agents encoded by `agent`."""
-    return text_frame(b'{"type":"snapshot","agents":[%b]}' % b",".join(agents))
-
-
 def event(happened: Event) -> bytes:
     """The JSON of one event, as it is journalled, listed and sent."""
     return encode(happened)

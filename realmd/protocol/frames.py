@@ -7,9 +7,23 @@ import struct
 
 def text_frame(payload: bytes) -> bytes:
     """The final text frame that carries `payload` (UTF-8)."""
+    return _frame(0x81, payload)
+
+
+def deflated_frame(payload: bytes) -> bytes:
+    """The final text frame of a message compressed as permessage-deflate has it (RFC 7692: RSV1)."""
+    return _frame(0xC1, payload)
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """The answer to a ping that carried `payload` (at most 125 bytes)."""
+    return bytes((0x8A, len(payload))) + payload
+
+
+def _frame(first: int, payload: bytes) -> bytes:
     size = len(payload)
     if size < 126:
-        return bytes((0x81, size)) + payload
+        return bytes((first, size)) + payload
     if size < 65536:
-        return struct.pack("!BBH", 0x81, 126, size) + payload
-    return struct.pack("!BBQ", 0x81, 127, size) + payload
+        return struct.pack("!BBH", first, 126, size) + payload
+    return struct.pack("!BBQ", first, 127, size) + payload

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
@@ -59,6 +60,9 @@ class Daemon(MultiService):
                 self._begun.append(stage)
                 await maybeDeferred(stage.startService)
             except Exception as error:
+                if self._stopping:
+                    self.log.warn("not started stage={stage}: {error}", stage=stage.name, error=error)
+                    return
                 self.log.critical("cannot start stage={stage}: {error}", stage=stage.name, error=error)
                 self.log.debug("why", log_failure=Failure())
                 self.exit_status = 1
@@ -67,16 +71,23 @@ class Daemon(MultiService):
 
     async def _stop(self) -> None:
         if self._starting is not None:
-            await self._starting
+            await self._patiently(self._starting, "start")
         for stage in reversed(self._begun):
-            stopped = maybeDeferred(stage.stopService)
-            stopped.addTimeout(STOP_PATIENCE, self._reactor)
-            try:
-                await stopped
-            except Exception:
-                self.log.failure("stage did not stop cleanly stage={stage}", stage=stage.name)
+            await self._patiently(maybeDeferred(stage.stopService), str(stage.name))
         self._begun.clear()
         self.log.info("stopped")
+
+    async def _patiently(self, work: Deferred[Any], stage: str) -> None:
+        """Wait for `work`, but not for ever: given up, it is cancelled, whatever it makes of that."""
+        work.addErrback(
+            lambda failure: self.log.failure("stage did not stop cleanly stage={stage}", failure, stage=stage)
+        )
+        timer: Deferred[Any] = deferLater(self._reactor, STOP_PATIENCE)
+        _, first = await DeferredList([work, timer], fireOnOneCallback=True, consumeErrors=True)
+        if first == 1:
+            self.log.warn("stage takes too long to stop stage={stage}", stage=stage)
+        timer.cancel()
+        work.cancel()
 
     def _catch_signals(self) -> None:
         """End with status 0: twistd itself would end by the signal."""
@@ -123,5 +134,8 @@ class Stage(MultiService):
         return maybeDeferred(self._start)
 
     def stopService(self) -> Deferred[Any]:  # type: ignore[override]
-        done = maybeDeferred(super().stopService)
-        return done.addCallback(lambda _: self._stop())
+        return Deferred.fromCoroutine(self._end())
+
+    async def _end(self) -> None:
+        await maybeDeferred(super().stopService)
+        await maybeDeferred(self._stop)

@@ -1,19 +1,25 @@
 """Fan-out: each event is encoded once, each area of interest gets its bytes once a tick.
 
-Viewers are grouped by the grid cell they look at.  A tick's committed events go to
-everyone, positions and actions to the groups near where they happened; of several
-positions of one agent only the last is sent.  Each viewer gets one write.
+Viewers are grouped by the grid cell they look at and the dialect they speak.  A tick's
+committed events go to everyone, positions and actions to the groups near where they
+happened; of several positions of one agent only the last is sent.  Each viewer gets one
+write.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
+from twisted.logger import Logger
+
 from ..protocol import encode
+from ..protocol.dialects import Dialect, Item
 from ..world import events
 from ..world.engine import World
 from ..world.space import Grid
 from .journal import Committed, Journal
+from .news import News
 
 E = TypeVar("E", bound=events.Event)
 
@@ -24,6 +30,10 @@ class Viewer(Protocol):
     cell: int
     slot: int
     follow: str | None
+
+    @property
+    def dialect(self) -> Dialect:
+        """How it wants to be told; it does not change."""
 
     def deliver(self, whole: bytes, durable: bytes) -> None:
         """Send `whole`, or only its `durable` part if the reader is slow."""
@@ -36,10 +46,12 @@ class Fanout:
     over them.
     """
 
+    log = Logger()
+
     def __init__(self, world: World, grid: Grid, slots: int) -> None:
         self._world = world
         self._grid = grid
-        self._groups: dict[int, set[Viewer]] = {}
+        self._groups: dict[tuple[int, Dialect], set[Viewer]] = {}
         self._slots: list[set[Viewer]] = [set() for _ in range(max(slots, 1))]
         self._turn = 0
         self._due: set[Viewer] = set()
@@ -59,7 +71,7 @@ class Fanout:
         """Start to tell `viewer`; its first full snapshot comes with the next tick."""
         viewer.cell = self._grid.cell(0.0, 0.0)
         viewer.slot = min(range(len(self._slots)), key=lambda slot: len(self._slots[slot]))
-        self._groups.setdefault(viewer.cell, set()).add(viewer)
+        self._groups.setdefault((viewer.cell, viewer.dialect), set()).add(viewer)
         self._slots[viewer.slot].add(viewer)
         self._fresh.add(viewer)
         if viewer.follow is not None:
@@ -67,7 +79,7 @@ class Fanout:
 
     def leave(self, viewer: Viewer) -> None:
         """Stop telling `viewer`, and forget it."""
-        self._discard(self._groups, viewer.cell, viewer)
+        self._discard(self._groups, (viewer.cell, viewer.dialect), viewer)
         self._slots[viewer.slot].discard(viewer)
         self._due.discard(viewer)
         self._fresh.discard(viewer)
@@ -112,16 +124,17 @@ class Fanout:
             self._actions[event.agent_id] = event
 
     def publish(self, committed: list[Committed]) -> None:
-        """Take in committed events and tell them now."""
+        """Take in committed events, and tell them: now, or with the next tick if this one was told."""
         self._committed.extend(committed)
-        self.flush()
+        if self._waiting:
+            self.flush()
 
     def tick(self) -> None:
         """End a tick: tell what is new, or let the commit under way do it if it ends by the next."""
         self._turn = (self._turn + 1) % len(self._slots)
         self._due |= self._slots[self._turn]
         assert self.journal is not None
-        if self.journal.idle or self._waiting:
+        if self.journal.idle or self._waiting or self._committed:
             self.flush()
         else:
             self._waiting = True
@@ -129,51 +142,59 @@ class Fanout:
     def flush(self) -> None:
         """Tell every viewer what is new to it, in one write each."""
         self._waiting = False
-        durable = self._durable()
-        local = self._local()
+        public, own = self._durable()
+        news = News(self._grid, public, self._local())
         snapshots = self._snapshots()
-        for cell, viewers in self._groups.items() if durable or local else ():
-            near = self._grid.near(cell) if local else ()
-            whole = durable + b"".join([local[c] for c in near if c in local])
-            if not whole:
-                continue
-            for viewer in tuple(viewers):
-                if snapshots and viewer in snapshots:
-                    snapshot, must = snapshots.pop(viewer)
-                    viewer.deliver(whole + snapshot, durable + snapshot if must else durable)
-                else:
-                    viewer.deliver(whole, durable)
-        for viewer, (snapshot, must) in snapshots.items():
-            viewer.deliver(snapshot, snapshot if must else b"")
+        special = own.keys() | snapshots.keys()
+        for (cell, dialect), viewers in [*self._groups.items()] if news else ():
+            whole = news.around(cell, dialect)
+            if whole:
+                durable = news.durable(dialect)
+                for viewer in viewers - special if special else tuple(viewers):
+                    self._give(viewer, whole, durable)
+        for viewer in special:
+            dialect = viewer.dialect
+            mine = dialect.part(own[viewer]) if viewer in own else None
+            durable = news.durable(dialect) if mine is None else dialect.whole([mine])
+            snapshot, must = snapshots.get(viewer, (b"", False))
+            whole = news.around(viewer.cell, dialect, mine) + snapshot
+            self._give(viewer, whole, durable + snapshot if must else durable)
 
     # -- inside ------------------------------------------------------------------------
 
-    def _durable(self) -> bytes:
-        """The frames of the committed public events; private ones go to their two agents here."""
-        frames: list[bytes] = []
+    def _give(self, viewer: Viewer, whole: bytes, durable: bytes) -> None:
+        """One viewer that fails must not keep the others from hearing."""
+        try:
+            viewer.deliver(whole, durable)
+        except Exception:
+            self.log.failure("a viewer could not be told")
+
+    def _durable(self) -> tuple[list[Item], dict[Viewer, list[Item]]]:
+        """The committed public events, and viewer → these with those private to it, in order."""
+        items: list[tuple[Item, set[Viewer] | None]] = []
         committed, self._committed = self._committed, []
         for event, entry in ((c.event, c.entry) for c in committed):
             self.encodings += 1
             if isinstance(event, events.Private):
-                frame = encode.private_frame(entry.body)
-                pair = {event.agent_id, event.to_agent_id}
-                for viewer in {v for agent_id in pair for v in self._links.get(agent_id, ())}:
-                    viewer.deliver(frame, frame)
+                pair = (event.agent_id, event.to_agent_id)
+                concerned = {viewer for agent_id in pair for viewer in self._links.get(agent_id, ())}
+                items.append((Item(entry.body, private=True), concerned))
             else:
-                frames.append(encode.world_frame(entry.body))
-        return b"".join(frames)
+                items.append((Item(entry.body), None))
+        concerned = {viewer for _, viewers in items for viewer in viewers or ()}
+        own = {viewer: [item for item, of in items if of is None or viewer in of] for viewer in concerned}
+        return [item for item, of in items if of is None], own
 
-    def _local(self) -> dict[int, bytes]:
-        """Grid cell → the frames of the positions and actions in it."""
-        if not self._positions and not self._actions:
-            return {}
-        cells: dict[int, list[bytes]] = {}
-        self._positions = self._place(self._positions, cells)
-        self._actions = self._place(self._actions, cells)
-        return {cell: b"".join(frames) for cell, frames in cells.items()}
+    def _local(self) -> dict[int, list[Item]]:
+        """Grid cell → the positions and actions in it."""
+        cells: dict[int, list[Item]] = {}
+        if self._positions or self._actions:
+            self._positions = self._place(self._positions, cells)
+            self._actions = self._place(self._actions, cells)
+        return cells
 
-    def _place(self, news: dict[str, E], cells: dict[int, list[bytes]]) -> dict[str, E]:
-        """Add the frame of each event to its agent's cell; what may not be shown yet is returned."""
+    def _place(self, news: dict[str, E], cells: dict[int, list[Item]]) -> dict[str, E]:
+        """Add each event to its agent's cell; what may not be shown yet is returned."""
         bodies = self._world.tables.bodies
         hidden = self._hidden()
         held: dict[str, E] = {}
@@ -184,7 +205,7 @@ class Fanout:
             elif body is not None:
                 self.encodings += 1
                 cell = self._grid.cell(body.x, body.z)
-                cells.setdefault(cell, []).append(encode.world_frame(encode.event(event)))
+                cells.setdefault(cell, []).append(Item(encode.event(event)))
                 for viewer in tuple(self._followers.get(agent_id, ())):
                     self._look(viewer, cell)
         return held
@@ -198,35 +219,30 @@ class Fanout:
         fresh, self._fresh = self._fresh, set()
         if not due and not fresh:
             return {}
-        agents: dict[str, bytes] = {}
-        hidden = self._hidden()
-        made: dict[Viewer, tuple[bytes, bool]] = {}
-        if fresh:
-            everyone = self._snapshot(list(self._world.tables.bodies), agents, hidden)
-            made.update(dict.fromkeys(fresh, (everyone, True)))
-        if due:
-            made.update(self._areas(due, agents, hidden))
-        return made
-
-    def _areas(
-        self, due: set[Viewer], agents: dict[str, bytes], hidden: set[str]
-    ) -> dict[Viewer, tuple[bytes, bool]]:
-        """The snapshot of each viewer's area, made once for all who look at the same cell."""
         cells: dict[int, list[str]] = {}
         for agent_id, body in self._world.tables.bodies.items():
             cells.setdefault(self._grid.cell(body.x, body.z), []).append(agent_id)
-        frames: dict[int, bytes] = {}
-        for cell in {viewer.cell for viewer in due}:
-            near = [a for c in self._grid.near(cell) for a in cells.get(c, ())]
-            frames[cell] = self._snapshot(near, agents, hidden)
-        return {viewer: (frames[viewer.cell], False) for viewer in due}
+        agents: dict[str, bytes] = {}
+        everyone = {d: self._snapshot(d, [*cells], cells, agents) for d in {v.dialect for v in fresh}}
+        areas = {
+            (v.cell, v.dialect): self._snapshot(v.dialect, self._grid.near(v.cell), cells, agents)
+            for v in {(v.cell, v.dialect): v for v in due}.values()
+        }
+        return {v: (everyone[v.dialect], True) for v in fresh} | {
+            v: (areas[v.cell, v.dialect], False) for v in due
+        }
 
-    def _snapshot(self, ids: list[str], agents: dict[str, bytes], hidden: set[str]) -> bytes:
+    def _snapshot(
+        self, dialect: Dialect, near: Sequence[int], cells: dict[int, list[str]], agents: dict[str, bytes]
+    ) -> bytes:
+        """The snapshot of everybody in the cells `near`; `agents` keeps what was encoded."""
+        hidden = self._hidden()
+        ids = [agent_id for cell in near for agent_id in cells.get(cell, ()) if agent_id not in hidden]
         for agent_id in ids:
-            if agent_id not in agents and agent_id not in hidden:
+            if agent_id not in agents:
                 agents[agent_id] = encode.agent(self._world, agent_id)
                 self.encodings += 1
-        return encode.snapshot_frame([agents[a] for a in ids if a in agents])
+        return dialect.snapshot([agents[agent_id] for agent_id in ids])
 
     def _hidden(self) -> set[str]:
         assert self.journal is not None
@@ -234,9 +250,9 @@ class Fanout:
 
     def _look(self, viewer: Viewer, cell: int) -> None:
         if cell != viewer.cell:
-            self._discard(self._groups, viewer.cell, viewer)
+            self._discard(self._groups, (viewer.cell, viewer.dialect), viewer)
             viewer.cell = cell
-            self._groups.setdefault(cell, set()).add(viewer)
+            self._groups.setdefault((cell, viewer.dialect), set()).add(viewer)
 
     @staticmethod
     def _discard(index: dict[Any, set[Viewer]], key: object, viewer: Viewer) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from ..errors import Rejection
-from ..world.commands import Command
+from ..world.commands import Command, LinkClosed, LinkOpened
 from ..world.engine import Outcome
 
 Reply = Callable[[Outcome], None]
+
+#: Facts about sockets, which no refusal undoes; the door bounds how many there can be.
+FACTS: Final = (LinkOpened, LinkClosed)
 
 
 def unheard(outcome: Outcome) -> None:
@@ -16,7 +20,7 @@ def unheard(outcome: Outcome) -> None:
 
 
 class Intake:
-    """Commands waiting for the next tick.  When full, a command is refused with ``busy``."""
+    """Commands waiting for the next tick.  When full, all but facts are refused with ``busy``."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -31,7 +35,7 @@ class Intake:
         """Queue `command`; `reply` is called once, now or after a tick."""
         if self._closed:
             reply(Rejection("shutting_down", "shutting_down"))
-        elif len(self._waiting) >= self.limit:
+        elif len(self._waiting) >= self.limit and not isinstance(command, FACTS):
             self.refused += 1
             reply(Rejection("busy", "busy"))
         else:

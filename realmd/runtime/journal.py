@@ -8,7 +8,7 @@ told ``storage_unavailable``; a probe each second finds out when the store is we
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct, field
 from twisted.application.service import Service
@@ -86,7 +86,7 @@ class Journal(Service):
         return flying is None or self._clock.seconds() - flying.started < self._timeout
 
     def add(self, happened: Iterable[events.Durable], replies: Iterable[tuple[Reply, Outcome]]) -> None:
-        """Journal what a tick brought; `replies` are sent once it is committed."""
+        """Journal what a tick brought; `replies` are sent once all that happened by now is committed."""
         for event in happened:
             to = event.to_agent_id if isinstance(event, events.Private) else None
             kind = str(type(event).__struct_config__.tag)
@@ -94,7 +94,12 @@ class Journal(Service):
             self._open.committed.append(Committed(event, entry))
             if isinstance(event, events.Join):
                 self._open.joins.add(event.agent_id)
-        self._open.replies.extend(replies)
+        batch = self._open if self._open.committed else self._flying
+        if batch is None:
+            for reply, outcome in replies:
+                self._tell(reply, outcome)
+            return
+        batch.replies.extend(replies)
         self._pump()
 
     def unannounced(self) -> set[str]:
@@ -170,7 +175,7 @@ class Journal(Service):
         self._flying = None
         self.commits += 1
         self.commit_seconds = self._clock.seconds() - batch.started
-        self.on_commit(self.commit_seconds, len(entries))
+        self._tell(self.on_commit, self.commit_seconds, len(entries))
         self._tell(self._publish, batch.committed)
         for reply, outcome in batch.replies:
             self._tell(reply, outcome)
@@ -178,10 +183,10 @@ class Journal(Service):
             waiter.callback(True)
         self._pump()
 
-    def _tell(self, listener: Callable[[Any], None], news: object) -> None:
+    def _tell(self, listener: Callable[..., None], *news: object) -> None:
         """One listener that fails must not keep the others from hearing."""
         try:
-            listener(news)
+            listener(*news)
         except Exception:
             self.log.failure("journal listener failed")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -11,6 +11,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+#: Part of an interval that a call may seem early: seconds since the epoch are coarse as floats.
+ROUNDING: Final = 1e-3
 
 
 class Periodic(Service):
@@ -39,13 +42,15 @@ class Periodic(Service):
         self.last = clock.seconds()
         self._work = work
         self._now = now
-        self._loop = LoopingCall.withCount(self._run)
+        self._loop = LoopingCall(self._run)
         self._loop.clock = clock
+        self._turn = 0
         self._clock = clock
         self._ended: Deferred[Any] | None = None
 
     def startService(self) -> None:
         super().startService()
+        self._turn = -1 if self._now else 0
         self._ended = self._loop.start(self.interval, now=self._now)
 
     def stopService(self) -> Deferred[Any] | None:  # type: ignore[override]
@@ -58,12 +63,15 @@ class Periodic(Service):
         """For /health and metrics."""
         return {"runs": self.runs, "missed": self.missed, "failures": self.failures, "ok": not self.failing}
 
-    def _run(self, count: int) -> Deferred[None] | None:
+    def _run(self) -> Deferred[None] | None:
+        self.last = self._clock.seconds()
+        passed = self.last - (self._loop.starttime or 0.0)
+        turn = int(passed / self.interval + ROUNDING)
+        count = turn - self._turn
         if count < 1:
             return None
-        started = self._loop.starttime or 0.0
-        self.lag = (count - 1) * self.interval + (self._clock.seconds() - started) % self.interval
-        self.last = self._clock.seconds()
+        self.lag = max(0.0, passed - (self._turn + 1) * self.interval)
+        self._turn = turn
         self.runs += 1
         self.missed += count - 1
         try:

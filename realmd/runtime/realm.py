@@ -24,6 +24,7 @@ from .intake import Intake
 from .journal import Journal
 
 MAX_EVENTS: Final = 200
+MAX_STAMP: Final = 2**53
 
 
 class Answer(Struct, frozen=True):
@@ -61,6 +62,18 @@ class Realm:
     def room_at(self, public_url: str) -> views.Room:
         """The room, told where its page is."""
         return replace(self.room, public_url=public_url)
+
+    def tell(self, command: Command, refused: Callable[[Answer], None]) -> None:
+        """Do `command` for a sender who wants to hear only of a refusal."""
+        if getattr(command, "agent_id", None) in self.world.atlas.inhabitants:
+            refused(refusal(Rejection("reserved", "reserved")))
+            return
+
+        def reply(outcome: Outcome) -> None:
+            if isinstance(outcome, Rejection):
+                refused(refusal(outcome))
+
+        self.intake.submit(command, reply)
 
     def serve(self, ask: Ask, reply: Callable[[Answer], None]) -> None:
         """Do or answer `ask`; `reply` is called once."""
@@ -127,13 +140,13 @@ class Realm:
         raise AssertionError(query)
 
     async def _events(self, query: queries.RoomEvents) -> Answer:
-        bodies = await self._history.read(int(query.since), query.after, _limit(query.limit))
+        bodies = await self._history.read(_stamp(query.since), _stamp(query.after), _limit(query.limit))
         return _ok(events=raw_list(bodies))
 
     async def _inbox(self, query: queries.AgentInbox) -> Answer:
         if query.agent_id not in self.world.tables.profiles:
             return refusal(Rejection("unknown_agent", "Unknown or unregistered agentId"))
-        bodies = await self._store.inbox(query.agent_id, int(query.since), _limit(query.limit))
+        bodies = await self._store.inbox(query.agent_id, _stamp(query.since), _limit(query.limit))
         return _ok(messages=raw_list(bodies))
 
     def _failed(self, failure: Any) -> Answer:
@@ -156,4 +169,9 @@ def _ok(**fields: Any) -> Answer:
 
 
 def _limit(asked: float) -> int:
-    return max(1, min(int(asked), MAX_EVENTS))
+    return int(max(1, min(asked, MAX_EVENTS)))
+
+
+def _stamp(asked: float) -> int:
+    """A time or seq that every store can compare with; beyond it there is nothing anyway."""
+    return int(max(0, min(asked, MAX_STAMP)))

@@ -48,7 +48,10 @@ class Ticker:
         self.seconds = 0.0
 
     def tick(self, count: int = 1) -> None:
-        """Everything that happens in one tick; `count` > 1 merges late ones."""
+        """Everything that happens in one tick; `count` > 1 merges late ones.
+
+        Raises at the end, all else done, what some agent's rule raised while time passed.
+        """
         began = self._clock.seconds()
         now = int(began * 1000)
         world = self._world
@@ -61,7 +64,8 @@ class Ticker:
                 self._tell(reply, outcome)
                 continue
             happened.extend(outcome)
-            if any(isinstance(event, events.Durable) for event in outcome):
+            # That nothing happened may rest on what is not committed yet, so it waits as well.
+            if not outcome or any(isinstance(event, events.Durable) for event in outcome):
                 replies.append((reply, outcome))
             else:
                 self._tell(reply, outcome)
@@ -70,6 +74,9 @@ class Ticker:
         self._fanout.tick()
         self.seconds = self._clock.seconds() - began
         self._counters.tick(self.seconds)
+        faults, world.faults = world.faults, []
+        if faults:  # one agent's share of the tick; the rest is done
+            raise faults[0]
 
     def _apply(self, command: Command, now: int) -> Outcome:
         name = str(command.__struct_config__.tag)
@@ -89,7 +96,7 @@ class Ticker:
                 durable.append(event)
             else:
                 self._fanout.note(event)
-        if durable:
+        if durable or replies:
             self._journal.add(durable, replies)
 
     def _tell(self, reply: Reply, outcome: Outcome) -> None:

@@ -22,7 +22,7 @@ Content = Annotated[str, Meta(min_length=1, max_length=2000)]
 Tags = Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=32)]
 
 
-class Command(Struct, frozen=True, kw_only=True, rename="camel", tag_field="command"):
+class Command(Struct, frozen=True, kw_only=True, rename="camel", tag_field="command", gc=False):
     """Base of every command.  `agent_id` is who asks."""
 
     #: Whether the command works for an agent that never registered.

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ..errors import Refused, Rejection
 from . import events
 from .atlas import Atlas
-from .commands import Command
+from .commands import Command, Register
 from .model import Body, Claim, Profile
 from .tables import Changes, Tables
 
@@ -27,6 +27,8 @@ Rule = Callable[["World", Any, int], Iterable[events.Event]]
 RULES: Final[dict[type[Command], Rule]] = {}
 
 SWEEP_MS: Final = 1000
+#: The bucket of commands that all who never registered share; no agentId is empty.
+STRANGERS: Final = ""
 
 
 def rule(command: type[Command]) -> Callable[[Rule], Rule]:
@@ -50,6 +52,7 @@ class Limits(Struct, frozen=True):
     board_posts: int = 500
     request_age: int = 30 * 86_400_000
     open_requests: int = 100
+    requests: int = 10_000
     payload_bytes: int = 8192
     plugins: int = 500
     profiles: int = 10_000
@@ -71,6 +74,8 @@ class World:
         self.catalogue: dict[str, str] = {}
         self.walking: set[str] = set()
         self.holding: dict[str, str] = {}
+        #: What rules raised while time passed, until the ticker takes it.
+        self.faults: list[Exception] = []
         self._allowance: dict[str, tuple[float, int]] = {}
         self._advanced = 0
         self._swept = 0
@@ -81,10 +86,7 @@ class World:
         """Take up a loaded state: everyone present counts as heard at `now`, walks go on."""
         self._advanced = self._swept = now
         self.heard = dict.fromkeys(self.tables.bodies, now)
-        for agent_id, body in self.tables.bodies.items():
-            if body.player:  # its socket died with the last process
-                self.heard[agent_id] = now - self.limits.doze_after - self.limits.leave_after
-        self.tables.posts = dict(sorted(self.tables.posts.items(), key=lambda p: p[1].created_at))
+        self._fit_map()
         self._derive()
 
     def apply(self, command: Command, now: int) -> Outcome:
@@ -92,17 +94,18 @@ class World:
         agent_id: str | None = command.agent_id  # type: ignore[attr-defined]
         if agent_id is not None and not command.stranger and agent_id not in self.tables.profiles:
             return Rejection("unknown_agent", "Unknown or unregistered agentId")
-        if command.public and agent_id is not None and not self._allow(agent_id, now):
+        if command.public and not self._allow(command, agent_id, now):
             return Rejection("rate_limited", "rate_limited")
         mark = self.tables.mark()
+        body = self.tables.bodies.get(agent_id) if agent_id is not None else None
         try:
             woken = self._hear(agent_id, now) if agent_id is not None else ()
             return (*woken, *RULES[type(command)](self, command, now))
         except Refused as refusal:
-            self._rewind(mark)
+            self._take_back(mark, body)
             return refusal.rejection
         except BaseException:
-            self._rewind(mark)
+            self._take_back(mark, body)
             raise
 
     def advance(self, now: int) -> list[events.Event]:
@@ -127,8 +130,21 @@ class World:
         return self.tables.seal()
 
     def undo(self, changes: Changes) -> None:
-        """Take back a sealed batch that could not be committed (latest first)."""
+        """Take back a sealed batch that could not be committed (latest first).
+
+        A body that has moved on since stays where everyone saw it go.
+        """
+        bodies = self.tables.bodies
+        latest = {key: bodies.get(key) for kind, key in changes.after if kind == "bodies"}
         self.tables.undo(changes)
+        for kind, key in changes.after:
+            if kind == "bodies" and key not in bodies:
+                self.unsaved.discard(key)
+            elif kind == "bodies":
+                bodies[key] = _moved_on(bodies[key], changes.after[kind, key], latest[key])
+                self.unsaved.add(key)  # where it stands now may be in no snapshot yet
+            elif kind == "profiles" and key not in self.tables.profiles:
+                self._disregard(key)
         self._derive()
 
     # -- for the rules -----------------------------------------------------------------
@@ -165,17 +181,38 @@ class World:
     def forget(self, agent_id: str) -> None:
         """Drop an absent agent's profile and what was noted of it."""
         self.tables.drop("profiles", agent_id)
-        self.heard.pop(agent_id, None)
-        self._allowance.pop(agent_id, None)
+        self._disregard(agent_id)
 
     # -- inside ------------------------------------------------------------------------
 
-    def _attempt(self, happened: list[events.Event], step: Callable[..., Any], *args: Any) -> None:
-        mark = self.tables.mark()
+    def _attempt(
+        self, happened: list[events.Event], step: Callable[..., Any], agent_id: str, *args: Any
+    ) -> None:
+        mark, length = self.tables.mark(), len(happened)
         try:
-            happened.extend(step(self, *args))
-        except Refused:  # needs the store, which is away: tried again at the next tick
+            happened.extend(step(self, agent_id, *args))
+        except Exception as error:
             self._rewind(mark)
+            # Where it went it was seen to go; what was to be durable did not happen.
+            happened[length:] = [e for e in happened[length:] if not isinstance(e, events.Durable)]
+            if not isinstance(error, Refused):  # time passes for the others
+                self._halt(agent_id)
+                self.faults.append(error)
+            # Refused: it needs the store, which is away; tried again at the next tick.
+
+    def _halt(self, agent_id: str) -> None:
+        """End a walk that cannot go on, so that it does not fail at every tick."""
+        body = self.tables.bodies.get(agent_id)
+        if body is not None:
+            self.place(replace(body, walk=None, action="idle"))
+        self.walking.discard(agent_id)
+
+    def _take_back(self, mark: tuple[int, int], body: Body | None) -> None:
+        """Nothing of a refused command remains, where its agent stands included."""
+        self._rewind(mark)
+        if body is not None and self.tables.bodies.get(body.agent_id) is not body:
+            self.place(body)
+            self._derive()
 
     def _rewind(self, mark: tuple[int, int]) -> None:
         if self.tables.mark() != mark:
@@ -183,20 +220,42 @@ class World:
             self._derive()
 
     def _derive(self) -> None:
-        """Compute again what follows from the tables."""
+        """Compute again what follows from the tables, and put the notes in the order they came."""
         self.walking = {a for a, body in self.tables.bodies.items() if body.walk is not None}
         self.holding = {claim.agent_id: ws for ws, claim in self.tables.claims.items()}
+        self.tables.posts = dict(sorted(self.tables.posts.items(), key=lambda post: int(post[0][1:])))
 
-    def _allow(self, agent_id: str, now: int) -> bool:
+    def _fit_map(self) -> None:
+        """The map may have changed since: nobody stands in a wall or works at what is gone."""
+        stations, ground = self.atlas.workstations, self.atlas.ground
+        for workstation_id in [known for known in self.tables.claims if known not in stations]:
+            self.tables.drop("claims", workstation_id)
+        for body in list(self.tables.bodies.values()):
+            walk = body.walk
+            if walk is not None and walk.workstation_id not in (None, *stations):
+                self.place(replace(body, walk=None, action="idle"))
+            spot = ground.nearest_free(body.x, body.z)
+            if spot is not None and spot != (body.x, body.z):
+                self.place(replace(self.tables.bodies[body.agent_id], x=spot[0], z=spot[1]))
+
+    def _disregard(self, agent_id: str) -> None:
+        self.heard.pop(agent_id, None)
+        self._allowance.pop(agent_id, None)
+
+    def _allow(self, command: Command, agent_id: str | None, now: int) -> bool:
         """Token bucket: `commands_per_second` on average and at once."""
-        if agent_id in self.atlas.inhabitants:
+        if agent_id not in self.tables.profiles:
+            if isinstance(command, Register):  # seats bound those
+                return True
+            agent_id = STRANGERS  # one bucket for all: the table stays bounded
+        elif agent_id in self.atlas.inhabitants:
             return True
+        assert agent_id is not None
         rate = self.limits.commands_per_second
         tokens, then = self._allowance.get(agent_id, (float(rate), now))
         tokens = min(float(rate), tokens + max(now - then, 0) * rate / 1000)
         allowed = tokens >= 1.0
-        if agent_id in self.tables.profiles:  # strangers are not remembered: the table stays bounded
-            self._allowance[agent_id] = (tokens - 1.0 if allowed else tokens, now)
+        self._allowance[agent_id] = (tokens - 1.0 if allowed else tokens, now)
         return allowed
 
     def _hear(self, agent_id: str, now: int) -> tuple[events.Event, ...]:
@@ -208,6 +267,15 @@ class World:
             return ()
         self.place(replace(body, dozing=False))
         return (events.Action(agent_id=agent_id, timestamp=now, action=body.action, dozing=False),)
+
+
+def _moved_on(old: Body, put: Struct | None, latest: Body | None) -> Body:
+    """What becomes of `old` when the batch that `put` it elsewhere is undone, and it is `latest` now."""
+    if not isinstance(put, Body) or latest is None or latest is put:
+        return old
+    if latest.walk is not None or (latest.x, latest.z) != (put.x, put.z):
+        return latest
+    return replace(latest, walk=old.walk)
 
 
 from . import rules as _rules  # noqa: E402  (fills RULES)

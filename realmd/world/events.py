@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from .model import Installed, Plugin, Profile, Skill
 
 
-class Event(Struct, frozen=True, kw_only=True, rename="camel", tag_field="worldType"):
+class Event(Struct, frozen=True, kw_only=True, rename="camel", tag_field="worldType", gc=False):
     """Base: who, and when (ms since the epoch)."""
 
     agent_id: str

@@ -24,8 +24,11 @@ Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")]
 PALETTE = ("#e67e22", "#3498db", "#9b59b6", "#1abc9c", "#e74c3c", "#f1c40f", "#2ecc71", "#e84393")
 
 
-class Wire(Struct, frozen=True, rename="camel"):
-    """Base of everything that is written as JSON with camelCase names."""
+class Wire(Struct, frozen=True, rename="camel", gc=False):
+    """Base of everything that is written as JSON with camelCase names.
+
+    None of it can be part of a cycle, so the garbage collector need not look at it.
+    """
 
 
 class Skill(Wire, frozen=True):

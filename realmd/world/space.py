@@ -14,7 +14,7 @@ from typing import NamedTuple
 Point = tuple[float, float]
 
 #: Sides of the ring of waypoints around an obstacle: a way around is at most 1.3 % too long,
-#: and 5 % of the radius more where it begins or ends right at the wall.
+#: and 2 % of the radius more at an end right by the wall.
 SIDES = 16
 _TURN = 2 * pi / SIDES
 #: How far a ring's sides keep from the forbidden circle, so that rounding never touches it.
@@ -132,13 +132,36 @@ class Ground:
         if start is None or not self._free(bx, bz):
             return None
         out = () if start == (ax, az) else (start,)
-        if self.clear(*start, bx, bz):
-            return (*out, (bx, bz))
-        way = self._search(start, (bx, bz))
+        way = self._way(start, (bx, bz))
         return None if way is None else (*out, *way)
 
     def _free(self, x: float, z: float) -> bool:
         return self.inside(x, z) and not self.blocked(x, z)
+
+    def _way(self, start: Point, goal: Point) -> tuple[Point, ...] | None:
+        if self.clear(*start, *goal):
+            return (goal,)
+        # From within a ring its next corner may be hidden by the curve: go out to the ring first.
+        first, last = self._off_the_wall(start), self._off_the_wall(goal)
+        found = (last,) if self.clear(*first, *last) else self._search(first, last)
+        if found is None:
+            return None
+        way = [start, *([first] if first != start else []), *found, *([goal] if last != goal else [])]
+        for end in (1, -2):  # that step is needless where the walker sees past it
+            if len(way) > 2 and self.clear(*way[end - 1], *way[end + 1]):
+                del way[end]
+        return tuple(way[1:])
+
+    def _off_the_wall(self, point: Point) -> Point:
+        """The point, or if it lies within a ring the one straight out on it, where there is room."""
+        for ring in self._rings:
+            away = dist(point, (ring.x, ring.z))
+            if away < ring.outer:
+                share = ring.outer / away
+                out = ring.x + (point[0] - ring.x) * share, ring.z + (point[1] - ring.z) * share
+                if self._free(*out) and self.clear(*point, *out):
+                    return out
+        return point
 
     def _node(self, point: Point) -> int | None:
         if not self._free(*point):

@@ -93,7 +93,7 @@ def test_path_is_found_and_short(ground: Ground, start: Point, goal: Point) -> N
 
 @given(st.floats(0.5, 8), point, st.floats(0, 2 * pi))
 def test_way_around_one_building_is_near_the_shortest(radius: float, start: Point, turn: float) -> None:
-    """A way around a building is at most 2 % longer than tangents and arc, and a step more at the wall."""
+    """A way around a building is at most 1.5 % longer than tangents and arc, and a step more at the wall."""
     ground, reach = Ground(40, [Obstacle(0, 0, radius)]), radius + 1
     goal = (start[1], -start[0]) if turn < pi else (-start[0], -start[1])
     assume(free(ground, start))
@@ -103,7 +103,7 @@ def test_way_around_one_building_is_near_the_shortest(radius: float, start: Poin
     between = abs(atan2(start[0] * goal[1] - start[1] * goal[0], start[0] * goal[0] + start[1] * goal[1]))
     arc = between - 2 * acos(reach / away)
     best = 2 * sqrt(away**2 - reach**2) + reach * arc if arc > 0 else dist(start, goal)
-    assert best - 1e-6 <= length(start, path) <= best * 1.02 + 0.05 * reach + 0.02
+    assert best - 1e-6 <= length(start, path) <= best * 1.015 + 0.05 * reach + 0.03
 
 
 def test_straight_where_nothing_is_in_the_way() -> None:

@@ -11,6 +11,8 @@ const LONGEST_WAIT = 10_000;
 const PING_EVERY = 5_000;
 const PATIENCE = 12_000;
 const PAGE = 200;
+/** The sub-protocol that tells a tick's events in one message. */
+const BATCH = 'realm.batch.1';
 
 /** @typedef {'connecting' | 'catching' | 'open' | 'lost'} LinkState */
 
@@ -44,7 +46,7 @@ export class Net extends EventTarget {
     const url = new URL(address('ws'));
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     if (this.follow) url.searchParams.set('agent', this.follow);
-    const socket = new WebSocket(url);
+    const socket = new WebSocket(url, [BATCH]);
     this.socket = socket;
     this.held = [];
     socket.addEventListener('open', () => this.opened(socket));
@@ -108,8 +110,16 @@ export class Net extends EventTarget {
   receive(data) {
     this.heardAt = performance.now();
     const message = JSON.parse(data);
-    if (message.type === 'ack') this.acknowledged(message);
-    else if (this.held && message.type === 'world' && message.message.seq) this.held.push(message);
+    if (message.type === 'tick') for (const event of message.messages) this.told(event.toAgentId ? 'private' : 'world', event);
+    else if (message.type === 'world') this.told('world', message.message);
+    else if (message.type === 'ack') this.acknowledged(message);
+    else this.pass(message);
+  }
+
+  /** An event; while we catch up, the journalled ones wait for those before them. @param {string} type @param {any} event */
+  told(type, event) {
+    const message = { type, message: event };
+    if (this.held && event.seq) this.held.push(message);
     else this.pass(message);
   }
 

@@ -119,7 +119,10 @@ def view_of(world: World, agent_id: str, heard: tuple[Durable, ...] = ()) -> Vie
         inhabitants=frozenset(atlas.inhabitants),
         stations=_stations(world),
         claim=next((c for c in tables.claims.values() if c.agent_id == agent_id), None),
-        zones=tuple(Place(zone.name, zone.x, zone.z) for zone in atlas.zones.values()),
+        zones=tuple(
+            Place(zone.name, *(atlas.ground.nearest_free(zone.x, zone.z) or (zone.x, zone.z)))
+            for zone in atlas.zones.values()
+        ),
     )
 
 

@@ -49,6 +49,8 @@ def install(world: World, command: commands.ClawhubInstall, now: int) -> Iterato
         raise Refused("not_found")
     if command.skill_id in world.tables.installed:
         raise Refused("already_installed")
+    if len(world.tables.installed) >= world.limits.plugins:
+        raise Refused("catalogue_full")
     installed = Installed(command.skill_id, version, now)
     world.tables.put("installed", installed.skill_id, installed)
     yield events.Catalogue(

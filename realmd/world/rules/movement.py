@@ -26,14 +26,18 @@ NEAR: Final = 3.0
 @rule(commands.WorldMove)
 def move(world: World, command: commands.WorldMove, now: int) -> Iterator[events.Event]:
     _check_ground(world, command.x, command.z)
+    if not (abs(command.y) <= world.atlas.half and math.isfinite(command.rotation)):
+        raise Refused("out_of_bounds")
     yield from ensure_present(world, command.agent_id, now)
     was = world.tables.bodies[command.agent_id]
-    body = Body(was.agent_id, command.x, command.z, command.y, command.rotation, now, was.action, was.player)
+    action = was.action if was.walk is None else "idle"
+    body = Body(was.agent_id, command.x, command.z, command.y, command.rotation, now, action, was.player)
     yield from release_if_away(world, body, now)
-    if was.walk is not None:
-        world.walking.discard(was.agent_id)
+    world.walking.discard(was.agent_id)
     world.place(body)
     yield _position(body)
+    if action != was.action:
+        yield events.Action(agent_id=was.agent_id, timestamp=now, action=action)
 
 
 @rule(commands.WorldWalk)
@@ -72,15 +76,16 @@ def step(world: World, agent_id: str, elapsed: int, now: int) -> Iterator[events
     was = world.tables.bodies[agent_id]
     assert was.walk is not None
     distance = world.limits.walk_speed * elapsed / 1000
-    x, z, rotation, rest = toward(was.x, was.z, was.walk.path, distance)
+    x, z, turned, rest = toward(was.x, was.z, was.walk.path, distance, was.rotation)
     if (x, z) != (was.x, was.z):
-        turned = was.rotation if rotation is None else rotation
-        x, z, turned = round(x, 3), round(z, 3), round(turned, 3)  # what the wire needs, no more
+        if rest:  # what the wire needs, no more; the goal itself is kept as it was given
+            x, z = round(x, 4), round(z, 4)
+        turned = round(turned, 3)
         body = replace(was, x=x, z=z, rotation=turned, timestamp=now, walk=replace(was.walk, path=rest))
         yield from release_if_away(world, body, now)
         world.place(body)
         yield _position(body)
-    if not rest:
+    if not rest or _met(world, agent_id, was.walk):
         yield from _finish(world, world.tables.bodies[agent_id], now)
 
 
@@ -94,6 +99,12 @@ def _set_out(world: World, agent_id: str, x: float, z: float, goal: Walk, now: i
     world.walking.add(agent_id)
     if body.action != "walk":
         yield events.Action(agent_id=agent_id, timestamp=now, action="walk")
+
+
+def _met(world: World, agent_id: str, walk: Walk) -> bool:
+    """Whether the walker is beside the agent it walks to, which may have come to meet it."""
+    body, target = world.tables.bodies[agent_id], world.body(walk.target_agent_id or "")
+    return target is not None and math.dist((body.x, body.z), (target.x, target.z)) <= BESIDE
 
 
 def _finish(world: World, body: Body, now: int) -> Iterator[events.Event]:
@@ -139,8 +150,12 @@ def _ending(world: World, body: Body, walk: Walk, why: str | None, now: int) -> 
 
 def _hindrance(world: World, body: Body, walk: Walk) -> str | None:
     """Why the walk did not end as meant, as a refusal code."""
-    if walk.target_agent_id is not None and world.body(walk.target_agent_id) is None:
-        return "unknown_target"
+    if walk.target_agent_id is not None:
+        target = world.body(walk.target_agent_id)
+        if target is None:
+            return "unknown_target"
+        if math.dist((body.x, body.z), (target.x, target.z)) > NEAR:
+            return "unreachable"
     if walk.claim and walk.workstation_id is not None:
         try:
             check_free(world, body.agent_id, world.atlas.workstations[walk.workstation_id])

@@ -49,10 +49,7 @@ def link_closed(world: World, command: commands.LinkClosed, now: int) -> Iterato
         world.links[command.agent_id] = left
         return
     body = world.body(command.agent_id)
-    if body is not None and body.player:
-        if not world.durable:  # the sweep ends it when the store is back
-            world.heard[command.agent_id] = now - world.limits.doze_after - world.limits.leave_after
-            return
+    if body is not None and body.player and world.durable:  # else `expire` ends it when the store is back
         yield from depart(world, command.agent_id, now, "closed")
 
 
@@ -69,7 +66,7 @@ def inhabit(world: World, command: commands.Inhabit, now: int) -> Iterator[event
         color=being.color,
         joined_at=old.joined_at if old else now,
         last_seen=now,
-        avatar=being.kind,
+        avatar=being.avatar or being.kind,
     )
     yield from _store(world, old, profile, now)
     if world.body(being.id) is None:
@@ -102,17 +99,20 @@ def depart(world: World, agent_id: str, now: int, reason: Any) -> Iterator[event
 
 
 def expire(world: World, agent_id: str, now: int) -> Iterator[events.Event]:
-    """An agent not heard from dozes; one that dozed long enough leaves."""
+    """An agent not heard from dozes, then leaves; a player leaves without its socket."""
     body = world.tables.bodies[agent_id]
-    if agent_id in world.atlas.inhabitants or world.links.get(agent_id, 0) > 0:
-        world.heard[agent_id] = now
+    linked = agent_id in world.links
+    if body.player and not linked:  # it closed while the store was away, or with the last process
+        yield from depart(world, agent_id, now, "closed")
         return
-    silent = now - world.heard.setdefault(agent_id, now)
+    heard = now if linked or agent_id in world.atlas.inhabitants else world.heard.get(agent_id, now)
+    world.heard[agent_id] = heard = min(heard, now)  # the clock may have been set back
+    silent = now - heard
     if silent >= world.limits.doze_after + world.limits.leave_after:
         yield from depart(world, agent_id, now, "silent")
-    elif silent >= world.limits.doze_after and not body.dozing:
-        world.place(replace(body, dozing=True, action="idle"))
-        yield events.Action(agent_id=agent_id, timestamp=now, action="idle", dozing=True)
+    elif (silent >= world.limits.doze_after) != body.dozing:
+        world.place(replace(body, dozing=not body.dozing, action="idle"))
+        yield events.Action(agent_id=agent_id, timestamp=now, action="idle", dozing=not body.dozing)
 
 
 def _admit(world: World, command: commands.Register, now: int, player: bool) -> Iterator[events.Event]:
@@ -121,13 +121,16 @@ def _admit(world: World, command: commands.Register, now: int, player: bool) -> 
         _need_seat(world)
     profile = _profile(world, command, old, now)
     yield from _store(world, old, profile, now)
-    world.heard[command.agent_id] = now
     if world.body(command.agent_id) is None:
         body = replace(_spawned(world, command.agent_id, now), player=player)
         yield from _enter(world, profile, body, now)
+    world.heard[command.agent_id] = now  # only now: who could not enter leaves no trace
 
 
 def _need_seat(world: World) -> None:
+    """Refuse before anything is touched; who enters needs the store too."""
+    if not world.durable:
+        raise Refused("storage_unavailable")
     if world.seats_taken() >= world.limits.max_agents:
         raise Refused("room_full", f"Room is full ({world.limits.max_agents} max)")
 

@@ -57,8 +57,10 @@ def message(world: World, command: commands.AgentMessage, now: int) -> Iterator[
 def request(world: World, command: commands.AgentRequest, now: int) -> Iterator[events.Event]:
     _need_known(world, command.to_agent_id)
     _need_short(world, command.payload)
-    waiting = sum(1 for r in world.tables.requests.values() if r.to_agent_id == command.to_agent_id)
-    if waiting >= world.limits.open_requests:
+    known, most = world.tables.requests, world.limits.open_requests
+    received = sum(1 for r in known.values() if r.to_agent_id == command.to_agent_id)
+    sent = sum(1 for r in known.values() if r.agent_id == command.agent_id)
+    if received >= most or sent >= most or len(known) >= world.limits.requests:
         raise Refused("inbox_full")
     seq = world.seq()
     asked = Request(f"r{seq}", command.agent_id, command.to_agent_id, command.request_type, now)

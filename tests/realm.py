@@ -1,0 +1,288 @@
+"""A whole realm in this process, and a client that speaks to it over real sockets."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import json
+import os
+import signal
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+
+from realmd import settings, tap
+from realmd.config import Config
+from realmd.gateway.http import DoorFactory
+from realmd.runtime.daemon import Daemon
+from realmd.world.atlas import Atlas, parse
+
+reactor: Any = _reactor
+MAP: Final = Path(__file__).resolve().parent.parent / "etc" / "realmd" / "world.toml"
+#: No test waits for this to pass (s): it ends one that would hang.
+HANGS: Final = 20.0
+TEXT, BINARY, CLOSE, PING, PONG, MORE = 1, 2, 8, 9, 10, 0
+
+
+class Answer(Struct):
+    """One HTTP answer; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Wire(Protocol):
+    """A TCP connection that is read like a file."""
+
+    def __init__(self) -> None:
+        self.buffer = b""
+        self.ended: str | None = None
+        self._ready: Callable[[], bool] | None = None
+        self._waiter: Deferred[None] | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        self.buffer += data
+        self._look()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.ended = reason.type.__name__
+        self._look()
+
+    def _look(self) -> None:
+        if self._waiter is not None and self._ready is not None and (self._ready() or self.ended):
+            waiter, self._waiter = self._waiter, None
+            waiter.callback(None)
+
+    async def until(self, ready: Callable[[], bool]) -> None:
+        """Wait until `ready()`; EOFError when the connection ends before."""
+        if not ready() and self.ended is None:
+            self._ready, self._waiter = ready, Deferred()
+            await self._waiter.addTimeout(HANGS, reactor)
+        if not ready():
+            raise EOFError(f"{self.ended} after {self.buffer[:200]!r}")
+
+    def write(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(data)
+
+    def hang_up(self) -> None:
+        assert self.transport is not None
+        self.transport.abortConnection()  # type: ignore[attr-defined]
+
+    def pause(self) -> None:
+        """Read nothing any more."""
+        self.transport.pauseProducing()  # type: ignore[union-attr]
+
+    async def take(self, size: int) -> bytes:
+        await self.until(lambda: len(self.buffer) >= size)
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return data
+
+    async def line(self) -> bytes:
+        await self.until(lambda: b"\r\n" in self.buffer)
+        line, _, self.buffer = self.buffer.partition(b"\r\n")
+        return line
+
+    async def end(self) -> bytes:
+        """Everything until the other side closes."""
+        await self.until(lambda: self.ended is not None)
+        return self.buffer
+
+    async def answer(self, head: bool = False) -> Answer:
+        """The next HTTP answer; `head` when its body is not sent."""
+        status = int((await self.line()).split(b" ")[1])
+        headers: dict[str, str] = {}
+        while line := await self.line():
+            name, _, value = line.partition(b":")
+            headers[name.decode().lower()] = value.strip().decode()
+        size = 0 if head else int(headers.get("content-length", "0"))
+        return Answer(status, headers, await self.take(size))
+
+
+class Socket:
+    """A WebSocket client that can also misbehave: it frames by hand (RFC 6455, section 5.2)."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._mark = 0
+
+    def frame(self, opcode: int, payload: bytes = b"", fin: bool = True, mask: bool = True) -> None:
+        self.wire.write(frame(opcode, payload, fin, mask))
+
+    def send(self, message: Any) -> None:
+        self.frame(TEXT, message if isinstance(message, bytes) else json.dumps(message).encode())
+
+    async def receive(self) -> tuple[int, bytes]:
+        """The next frame: opcode and payload."""
+        first, size = await self.wire.take(2)
+        if size >= 126:
+            size = int.from_bytes(await self.wire.take(2 if size == 126 else 8), "big")
+        return first & 0x0F, await self.wire.take(size)
+
+    async def next(self, *kinds: str) -> Any:
+        """The next message of one of these types, or the next at all."""
+        while True:
+            opcode, payload = await self.receive()
+            if opcode == CLOSE:
+                raise EOFError(f"closed {payload!r}")
+            if opcode == TEXT and (not kinds or json.loads(payload)["type"] in kinds):
+                return json.loads(payload)
+
+    async def event(self, world_type: str) -> Any:
+        """The next world message of this worldType."""
+        while True:
+            message = (await self.next("world", "private"))["message"]
+            if message["worldType"] == world_type:
+                return message
+
+    async def ask(self, command: str, **args: Any) -> Any:
+        """The ack of a command."""
+        self._mark += 1
+        self.send({"type": command, "id": self._mark, **args})
+        while (ack := await self.next("ack"))["id"] != self._mark:
+            pass
+        return ack
+
+    async def closed(self) -> tuple[int, str]:
+        """Code and reason of the close frame that ends it; nothing follows it."""
+        while True:
+            opcode, payload = await self.receive()
+            if opcode == CLOSE:
+                return struct.unpack("!H", payload[:2])[0], payload[2:].decode()
+
+
+class Running(Struct):
+    """A realm that runs."""
+
+    daemon: Daemon
+    factory: DoorFactory
+    port: int
+    log: list[dict[str, Any]]
+
+    async def wire(self) -> Wire:
+        connecting = connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), Wire())
+        return await connecting.addTimeout(HANGS, reactor)
+
+    async def http(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        """One request on a connection of its own."""
+        wire = await self.wire()
+        wire.write(request(method, path, body, connection="close", **headers))
+        answer = await wire.answer(head=method == "HEAD")
+        await wire.end()
+        return answer
+
+    async def ipc(self, command: str, **args: Any) -> Any:
+        """The JSON that POST /ipc answers."""
+        return (await self.http("POST", "/ipc", ipc(command, **args))).json
+
+    async def socket(self, path: str = "/ws") -> Socket:
+        """A WebSocket, after its handshake."""
+        wire = await self.wire()
+        wire.write(upgrade(path))
+        answer = await wire.answer()
+        assert answer.status == 101, answer
+        return Socket(wire)
+
+    def logged(self, words: str) -> list[dict[str, Any]]:
+        """The log events whose format has these words."""
+        return [event for event in self.log if words in (event.get("log_format") or "")]
+
+    async def metric(self, name: str) -> float:
+        text = (await self.http("GET", "/metrics")).body.decode()
+        return float(next(line.split()[1] for line in text.splitlines() if line.split()[0] == name))
+
+
+def ipc(command: str, **args: Any) -> bytes:
+    return json.dumps({"command": command, "args": args}).encode()
+
+
+def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+    if body:
+        headers.setdefault("content_length", str(len(body)))
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def upgrade(path: str = "/ws", **headers: str) -> bytes:
+    """The opening handshake of a WebSocket."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    asked = {"upgrade": "websocket", "connection": "Upgrade", "sec_websocket_key": key}
+    return request("GET", path, **{**asked, "sec_websocket_version": "13", **headers})
+
+
+def frame(opcode: int, payload: bytes = b"", fin: bool = True, mask: bool = True) -> bytes:
+    """One client frame."""
+    size = len(payload)
+    short = size if size < 126 else 126 if size < 65536 else 127
+    head = bytes((opcode | (0x80 if fin else 0), short | (0x80 if mask else 0)))
+    head += size.to_bytes({126: 2, 127: 8}.get(short, 0), "big")
+    if not mask:
+        return head + payload
+    key = os.urandom(4)
+    stream = (key * (size // 4 + 1))[:size]
+    masked = int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")
+    return head + key + masked.to_bytes(size, "big")
+
+
+def atlas(inhabited: bool = False) -> Atlas:
+    """The map that comes with realmd, without its inhabitants unless asked for."""
+    whole = parse(MAP.read_text("utf-8"), str(MAP))
+    return whole if inhabited else replace(whole, inhabitants={})
+
+
+def config(tmp_path: Path, **overrides: dict[str, Any]) -> Config:
+    """Short ticks, a free port, fast walkers; `overrides` are fields of sections."""
+    given: dict[str, dict[str, Any]] = {
+        "server": {"port": 0},
+        "world": {"tick_ms": 20, "walk_speed": 100.0, "seed": 1},
+        "storage": {"state_dir": str(tmp_path / "var")},
+        "plugins": {"dir": ""},
+    }
+    for section, fields in overrides.items():
+        given[section] = {**given.get(section, {}), **fields}
+    return Config(**{name: settings.SECTIONS[name](**fields) for name, fields in given.items()})
+
+
+@asynccontextmanager
+async def realm_up(
+    tmp_path: Path, inhabited: bool = False, **overrides: dict[str, Any]
+) -> AsyncIterator[Running]:
+    """A realm, running until the block ends."""
+    log: list[dict[str, Any]] = []
+    before = set(map(id, reactor.getReaders()))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    threshold = gc.get_threshold()
+    globalLogPublisher.addObserver(log.append)
+    daemon = tap.build(config(tmp_path, **overrides), atlas(inhabited), reactor)
+    try:
+        daemon.startService()
+        assert daemon._starting is not None
+        await daemon._starting
+        gc.unfreeze()
+        port = next(r for r in reactor.getReaders() if IListeningPort.providedBy(r) and id(r) not in before)
+        yield Running(daemon, port.factory, port.getHost().port, log)
+    finally:
+        if daemon.running:
+            await daemon.stopService()
+        globalLogPublisher.removeObserver(log.append)
+        gc.set_threshold(*threshold)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
