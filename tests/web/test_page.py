@@ -44,7 +44,7 @@ def test_hashed_files_are_kept_for_a_year_and_documents_asked_again(daemon: Daem
 
 def test_the_page_weighs_less_than_a_megabyte(daemon: Daemon) -> None:
     """A first visit loads less than 1 MB, compressed."""
-    status, headers, document = fetch(daemon, "/", Accept_Encoding="gzip")
+    _, headers, document = fetch(daemon, "/", Accept_Encoding="gzip")
     assert headers["content-encoding"] == "gzip"
     links = LINKS.findall(gzip.decompress(document).decode())
     weight = len(document) + sum(len(fetch(daemon, f"/{link}", Accept_Encoding="gzip")[2]) for link in links)

@@ -136,7 +136,7 @@ class Page {
     this.view.selected = id;
     if (id) this.card.open(id, look);
     const figure = id ? this.view.figures().get(id) : null;
-    if (look && figure) this.view.camera.attach(id);
+    if (look && figure && this.view.camera.follow !== id) this.look(figure.x, figure.z);
     if (!id && this.card.id) this.card.close();
   }
 

@@ -110,11 +110,12 @@ export class MapView {
   names() {
     const { pen } = this;
     pen.textAlign = 'center';
-    pen.font = '600 3px Georgia, serif';
+    const size = Math.min(3, 26 / this.scale);
+    pen.font = `600 ${size}px Georgia, serif`;
     for (const zone of this.state.atlas.zones) {
       pen.globalAlpha = 0.75;
       pen.fillStyle = '#f3ead8';
-      pen.fillText(zone.name, zone.x, zone.z + zone.depth / 2 - 1.5);
+      pen.fillText(zone.name, zone.x, zone.z + zone.depth / 2 - size / 2);
     }
     pen.globalAlpha = 1;
   }

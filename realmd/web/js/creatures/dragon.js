@@ -25,7 +25,7 @@ function wing(side) {
     return { form, tint: 0.9, color: '#ffffff' };
   });
   const claw = { form: cone(0.06, 0.26, 4), at: [1.5 * side, 1.86, 0.38], color: HORN };
-  return join([{ form: web, tint: 0.95, color: '#b184d8', glow: 0.1 }, ...bones, claw]);
+  return join([{ form: web, tint: 0.9, color: '#dcb8f2', glow: 0.16 }, ...bones, claw]);
 }
 
 /** A limb with claws. @param {number} thick */

@@ -35,7 +35,7 @@ export class Log {
     const sort = sortOf(event);
     const line = h('li', { class: `line ${sort} ${event.worldType}`, 'data-seq': event.seq, 'data-sort': sort },
       spot(profile?.color ?? event.color ?? '#b8a58c'),
-      h('button', { class: 'who', type: 'button', onclick: () => this.choose(event.agentId) }, name),
+      h('button', { class: 'who', type: 'button', tabindex: '-1', onclick: () => this.choose(event.agentId) }, name),
       ' ', h('span', { class: 'said' }, sentence), ' ',
       h('time', { datetime: new Date(event.timestamp).toISOString() }, clock(event.timestamp)));
     line.hidden = !this.fits(line);

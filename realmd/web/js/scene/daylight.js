@@ -7,6 +7,8 @@ export class Daylight {
   constructor(centre, reach, tall) {
     this.group = new THREE.Group();
     this.group.position.set(centre.x, 0, centre.z);
+    /** More light from above where no lamp shines on what moves. */
+    this.boost = 1;
     this.sky = new THREE.MeshBasicMaterial({ fog: false });
     const hole = new THREE.Mesh(new THREE.CircleGeometry(reach * 0.3, 32).rotateX(Math.PI / 2), this.sky);
     hole.position.y = 37 * tall;
@@ -29,7 +31,7 @@ export class Daylight {
     this.sun.color.set(a[3]).lerp(SCRATCH.set(b[3]), k);
     this.shaft.color.copy(this.sun.color).multiplyScalar(0.07 + 0.1 * strong);
     this.above.color.copy(this.sun.color).lerp(SCRATCH.set('#8a86b8'), 0.55);
-    this.above.intensity = 0.95 + 0.45 * strong;
+    this.above.intensity = (0.95 + 0.45 * strong) * this.boost;
     this.sun.intensity = 0.35 + 1.1 * strong;
   }
 }

@@ -79,6 +79,7 @@ export class World {
   /** Fewer lights and motes where drawing is slow. @param {number} level 0 lowest to 3 */
   ease(level) {
     this.lights.forEach((light) => (light.visible = level > 1));
+    this.daylight.boost = level > 1 ? 1 : 1.5;
     this.air.geometry.setDrawRange(0, level > 1 ? Infinity : level ? 160 : 60);
   }
 }
