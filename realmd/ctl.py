@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import __version__
+from .bench.command import add_arguments as add_bench
+from .bench.command import bench
 from .config import ConfigError, load, render
 from .config_text import template
 from .settings import Config
@@ -54,6 +56,7 @@ def config(arguments: argparse.Namespace) -> int:
 
 
 SUBCOMMANDS = {
+    "bench": Subcommand("drive a server and measure it from outside", add_bench, bench),
     "config": Subcommand("show the effective configuration and where it comes from", add_config, config),
 }
 

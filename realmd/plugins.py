@@ -52,12 +52,13 @@ def read(directory: Path) -> tuple[list[dict[str, Any]], list[str]]:
                     found.append(_plugin(folder, path))
                     break
             except (OSError, ValueError, msgspec.MsgspecError, RecursionError) as error:
-                wrong.append(f"{path}: {error}")
+                wrong.append(f"{path}: {error}".encode(errors="replace").decode())
                 break
     return found, wrong
 
 
 def _plugin(home: Path, path: Path) -> dict[str, Any]:
+    home.name.encode()  # a name that is not UTF-8 cannot be told
     manifest = msgspec.json.decode(_text(path), type=_Manifest)
     skills = [_skill(home, path.parent / folder) for folder in manifest.skills[:MAX_SKILLS]]
     return {

@@ -14,7 +14,6 @@ from autobahn.twisted.resource import WebSocketResource
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 
@@ -25,12 +24,13 @@ from .gateway.http import Door, DoorFactory
 from .gateway.page import Page
 from .gateway.websocket import Bounds, Gateway
 from .ops import logs
+from .ops.checks import Check, loop_check, storage_check, thinker_check, tick_check, work_check
 from .ops.files import RESERVED_FILES, raise_file_limit
-from .ops.health import Check, Health, tick_check, work_check
+from .ops.health import Health
 from .ops.metrics import Metrics, resident_bytes
 from .ops.status import EVERY, Status
-from .plugins import read as read_plugins
 from .protocol.views import Room
+from .runtime.catalogue import Catalogue
 from .runtime.daemon import Daemon, Stage
 from .runtime.fanout import Fanout
 from .runtime.history import History, Line
@@ -44,7 +44,6 @@ from .storage.engines import ENGINES
 from .storage.interface import Retention
 from .storage.store import Store
 from .world.atlas import Atlas, AtlasError, parse
-from .world.commands import CatalogueFound
 from .world.engine import Limits, World
 from .world.minds import MINDS
 from .world.space import Grid
@@ -266,34 +265,6 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     return daemon
 
 
-class Catalogue:
-    """The plugins found in the plugin folder, read again from time to time in a thread."""
-
-    log = Logger()
-
-    def __init__(self, folder: Path | None, intake: Intake) -> None:
-        self._folder = folder
-        self._intake = intake
-        self._found: list[dict[str, Any]] = []
-        self._wrong: list[str] = []
-
-    def plugins(self) -> list[dict[str, Any]]:
-        return self._found
-
-    def scan(self, count: int = 1) -> Deferred[None] | None:
-        return None if self._folder is None else Deferred.fromCoroutine(self._scan(self._folder))
-
-    async def _scan(self, folder: Path) -> None:
-        found, wrong = await deferToThread(read_plugins, folder)
-        if wrong != self._wrong:
-            for sentence in wrong:
-                self.log.warn("plugin cannot be read {sentence}", sentence=sentence)
-        self._wrong = wrong
-        if found != self._found:
-            self._found = found
-            self._intake.submit(CatalogueFound(versions={p["id"]: p["version"] for p in found}))
-
-
 def settle_memory() -> None:
     """What start-up made stays for good: spare the garbage collector from looking at it again.
 
@@ -325,28 +296,6 @@ def spans(config: Config) -> Spans:
     )
 
 
-def storage_check(journal: Journal) -> Check:
-    figures = {"lastCommitMs": round(journal.commit_seconds * 1000, 2), "failures": journal.failures}
-    if not journal.accepting():
-        return Check("failed", "nothing can be made durable", figures)
-    return Check("ok", figures=figures)
-
-
-def thinker_check(thinker: Thinker) -> Check:
-    status = thinker.status()
-    asleep = [name for name, mind in status["minds"].items() if mind["state"] in ("asleep", "stuck")]
-    if asleep:
-        return Check("degraded", f"minds asleep: {', '.join(asleep)}", {"minds": status["minds"]})
-    return Check("ok", figures={"minds": len(status["minds"])})
-
-
-def loop_check(lag: float) -> Check:
-    figures = {"delayMs": round(lag * 1000, 1)}
-    return (
-        Check("degraded", "the event loop is late", figures) if lag > 0.25 else Check("ok", figures=figures)
-    )
-
-
 def announce(log: Logger, url: str) -> None:
     """What somebody who just started a realm wants to know."""
     log.info("realmd {version} is ready", version=__version__)
@@ -368,28 +317,28 @@ def watch(
         ("realmd_seats", "Seats in all.", lambda: world.limits.max_agents),
         ("realmd_connections", "Connections open, HTTP and WebSocket.", lambda: factory.open),
         ("realmd_websocket_connections", "WebSocket clients.", lambda: len(gateway.connections)),
-        ("realmd_connections_refused", "Connections turned away.", lambda: factory.turned_away),
-        ("realmd_request_timeouts", "Requests not complete in time.", lambda: factory.timed_out),
-        ("realmd_http_requests", "HTTP requests.", lambda: factory.door.requests),
-        ("realmd_http_faults", "HTTP requests that were wrong.", lambda: factory.door.faults),
-        ("realmd_websocket_messages", "WebSocket messages received.", lambda: gateway.messages),
-        ("realmd_websocket_faults", "WebSocket messages that were wrong.", lambda: gateway.faults),
-        ("realmd_outbox_dropped", "Deliveries cut for slow readers.", gateway.deliveries_dropped),
-        ("realmd_outbox_overflows", "Clients closed for being too slow.", lambda: gateway.overflowed),
+        ("realmd_connections_refused_total", "Connections turned away.", lambda: factory.turned_away),
+        ("realmd_request_timeouts_total", "Requests not complete in time.", lambda: factory.timed_out),
+        ("realmd_http_requests_total", "HTTP requests.", lambda: factory.door.requests),
+        ("realmd_http_faults_total", "HTTP requests that were wrong.", lambda: factory.door.faults),
+        ("realmd_websocket_messages_total", "WebSocket messages received.", lambda: gateway.messages),
+        ("realmd_websocket_faults_total", "WebSocket messages that were wrong.", lambda: gateway.faults),
+        ("realmd_outbox_dropped_total", "Deliveries cut for slow readers.", gateway.deliveries_dropped),
+        ("realmd_outbox_overflows_total", "Clients closed for being too slow.", lambda: gateway.overflowed),
         ("realmd_intake_waiting", "Commands waiting for a tick.", lambda: len(intake)),
-        ("realmd_intake_refused", "Commands refused as busy.", lambda: intake.refused),
+        ("realmd_intake_refused_total", "Commands refused as busy.", lambda: intake.refused),
         ("realmd_storage_available", "1 when commits succeed.", lambda: float(journal.accepting())),
-        ("realmd_storage_failures", "Commits that failed.", lambda: journal.failures),
+        ("realmd_storage_failures_total", "Commits that failed.", lambda: journal.failures),
         ("realmd_tick_lag_seconds", "How late the last tick began.", lambda: ticking.lag),
-        ("realmd_ticks_missed", "Ticks merged into a later one.", lambda: ticking.missed),
-        ("realmd_tick_failures", "Ticks that raised.", lambda: ticking.failures),
+        ("realmd_ticks_missed_total", "Ticks merged into a later one.", lambda: ticking.missed),
+        ("realmd_tick_failures_total", "Ticks that raised.", lambda: ticking.failures),
         ("realmd_loop_delay_seconds", "Delay of the event loop.", lambda: loop.lag),
         ("realmd_memory_resident_bytes", "Resident memory.", resident_bytes),
     ):
         metrics.watch(name, text, value)
     for key in ("thoughts", "failures", "overruns", "respawns"):
         metrics.watch_each(
-            f"realmd_mind_{key}", f"{key.capitalize()} of each mind.", "agent",
+            f"realmd_mind_{key}_total", f"{key.capitalize()} of each mind.", "agent",
             lambda key=key: {m: float(getattr(thinker.inhabitants[m], key)) for m in minds},  # type: ignore[misc]
         )  # fmt: skip
 

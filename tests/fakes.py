@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from realmd.errors import Rejection
+from realmd.protocol.dialects import CLASSIC, Dialect
 from realmd.runtime.fanout import Fanout
 from realmd.runtime.intake import Intake
 from realmd.runtime.journal import Committed, Journal
@@ -28,7 +30,7 @@ from realmd.world.commands import Command
 from realmd.world.engine import Limits, Outcome, World
 from realmd.world.space import Grid
 
-#: Open ground, 100 × 100; one zone, one spawn point, one inhabitant.
+#: Open ground, 100 x 100; one zone, one spawn point, one inhabitant.
 MAP = """
 [world]
 half = 50
@@ -157,21 +159,34 @@ def _failed() -> Deferred[Any]:
 
 
 def frames(data: bytes) -> Iterator[dict[str, Any]]:
-    """The messages in a run of unmasked text frames."""
+    """The messages in a run of unmasked text frames, deflated or not."""
     while data:
-        assert data[0] == 0x81
+        assert data[0] in (0x81, 0xC1)
         short = data[1]
         start = {126: 4, 127: 10}.get(short, 2)
         size = short if short < 126 else int.from_bytes(data[2:start], "big")
-        yield json.loads(data[start : start + size])
+        payload = data[start : start + size]
+        if data[0] == 0xC1:
+            payload = zlib.decompressobj(-15).decompress(payload + b"\x00\x00\xff\xff")
+        yield json.loads(payload)
         data = data[start + size :]
+
+
+def messages(data: bytes) -> Iterator[dict[str, Any]]:
+    """As `frames`, each event of a tick's batch as a message of its own, as the classic dialect tells it."""
+    for frame in frames(data):
+        if frame["type"] == "tick":
+            for event in frame["messages"]:
+                yield {"type": "private" if "toAgentId" in event else "world", "message": event}
+        else:
+            yield frame
 
 
 class Watcher:
     """A viewer that keeps each write: the whole, and the part that a slow reader would get."""
 
-    def __init__(self, name: str = "watcher", follow: str | None = None) -> None:
-        self.name = name
+    def __init__(self, follow: str | None = None, dialect: Dialect = CLASSIC) -> None:
+        self.dialect = dialect
         self.cell = 0
         self.slot = 0
         self.follow = follow
@@ -183,7 +198,7 @@ class Watcher:
     def seen(self) -> list[str]:
         """What came since the last look, one string a message, a bar between writes."""
         writes, self.writes = self.writes, []
-        told = [[*map(brief, frames(whole))] for whole, _ in writes]
+        told = [[*map(brief, messages(whole))] for whole, _ in writes]
         return [text for number, write in enumerate(told) for text in (["|"] if number else []) + write]
 
     def lasting(self) -> list[str]:
@@ -281,6 +296,16 @@ class Clockwork:
         self.settle(*(register(name) for name in names))
         if at is not None:
             self.settle(*(move(name, *at) for name in names))
+
+
+def watch(works: Clockwork, *viewers: Watcher) -> None:
+    """Have them join, and get their first snapshots out of the way."""
+    for viewer in viewers:
+        works.fanout.join(viewer)
+    for _ in range(len(viewers) + 1):
+        works.tick()
+    for viewer in viewers:
+        viewer.seen()
 
 
 def told(command: Command) -> str:

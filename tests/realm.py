@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
-import gc
 import json
 import os
 import signal
+import socket as sockets
 import struct
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,6 +28,7 @@ from twisted.python.failure import Failure
 from realmd import settings, tap
 from realmd.config import Config
 from realmd.gateway.http import DoorFactory
+from realmd.gateway.websocket import Gateway
 from realmd.runtime.daemon import Daemon
 from realmd.world.atlas import Atlas, parse
 
@@ -134,7 +137,10 @@ class Socket:
         first, size = await self.wire.take(2)
         if size >= 126:
             size = int.from_bytes(await self.wire.take(2 if size == 126 else 8), "big")
-        return first & 0x0F, await self.wire.take(size)
+        payload = await self.wire.take(size)
+        if first & 0x40:  # deflated, standing alone (RFC 7692)
+            payload = zlib.decompress(payload + b"\0\0\xff\xff\3\0", wbits=-15)
+        return first & 0x0F, payload
 
     async def next(self, *kinds: str) -> Any:
         """The next message of one of these types, or the next at all."""
@@ -153,10 +159,11 @@ class Socket:
                 return message
 
     async def ask(self, command: str, **args: Any) -> Any:
-        """The ack of a command."""
+        """The ack of a command.  (`clawhub-publish` has an `id` of its own: it is acknowledged by that.)"""
         self._mark += 1
-        self.send({"type": command, "id": self._mark, **args})
-        while (ack := await self.next("ack"))["id"] != self._mark:
+        message = {"type": command, "id": self._mark, **args}
+        self.send(message)
+        while (ack := await self.next("ack"))["id"] != message["id"]:
             pass
         return ack
 
@@ -175,10 +182,17 @@ class Running(Struct):
     factory: DoorFactory
     port: int
     log: list[dict[str, Any]]
+    wires: list[Wire]
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.factory.door._websocket._factory  # type: ignore[no-any-return]
 
     async def wire(self) -> Wire:
         connecting = connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), Wire())
-        return await connecting.addTimeout(HANGS, reactor)
+        wire: Wire = await connecting.addTimeout(HANGS, reactor)
+        self.wires.append(wire)
+        return wire
 
     async def http(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         """One request on a connection of its own."""
@@ -233,13 +247,30 @@ def frame(opcode: int, payload: bytes = b"", fin: bool = True, mask: bool = True
     size = len(payload)
     short = size if size < 126 else 126 if size < 65536 else 127
     head = bytes((opcode | (0x80 if fin else 0), short | (0x80 if mask else 0)))
-    head += size.to_bytes({126: 2, 127: 8}.get(short, 0), "big")
+    if short >= 126:
+        head += size.to_bytes(2 if short == 126 else 8, "big")
     if not mask:
         return head + payload
     key = os.urandom(4)
     stream = (key * (size // 4 + 1))[:size]
     masked = int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")
     return head + key + masked.to_bytes(size, "big")
+
+
+async def turn() -> None:
+    """Let the reactor go round once."""
+    done: Deferred[None] = Deferred()
+    reactor.callLater(0, done.callback, None)
+    await done
+
+
+def narrow(realm: Running, *clients: Socket) -> None:
+    """Give the way from the realm to WebSockets small buffers in the kernel, so that little is much."""
+    for connection in realm.gateway.connections:
+        connection.transport.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 4096)
+    for client in clients:
+        line: Any = client.wire.transport
+        line.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
 
 
 def atlas(inhabited: bool = False) -> Atlas:
@@ -269,20 +300,42 @@ async def realm_up(
     log: list[dict[str, Any]] = []
     before = set(map(id, reactor.getReaders()))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    threshold = gc.get_threshold()
     globalLogPublisher.addObserver(log.append)
+    wires: list[Wire] = []
     daemon = tap.build(config(tmp_path, **overrides), atlas(inhabited), reactor)
     try:
-        daemon.startService()
-        assert daemon._starting is not None
-        await daemon._starting
-        gc.unfreeze()
+        with patch.object(tap, "settle_memory"):  # the garbage collector is the whole process's
+            daemon.startService()
+            assert daemon._starting is not None
+            await daemon._starting
         port = next(r for r in reactor.getReaders() if IListeningPort.providedBy(r) and id(r) not in before)
-        yield Running(daemon, port.factory, port.getHost().port, log)
+        yield Running(daemon, port.factory, port.getHost().port, log, wires)
     finally:
+        for wire in wires:  # the realm need not wait for clients that do not answer its goodbye
+            wire.hang_up()
         if daemon.running:
             await daemon.stopService()
         globalLogPublisher.removeObserver(log.append)
-        gc.set_threshold(*threshold)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@asynccontextmanager
+async def undisturbed(tmp_path: Path, **overrides: dict[str, Any]) -> AsyncIterator[Running]:
+    """A realm with somebody in it who talks before and after, and must not notice anything."""
+    async with realm_up(tmp_path, **overrides) as realm:
+        bystander = await realm.socket()
+        await bystander.ask("register", agentId="bystander")
+        yield realm
+        ack = await bystander.ask("world-chat", agentId="bystander", text="Lovely day")
+        assert ack["ok"]
+        assert (await realm.ipc("room-events", limit=1))["events"][0]["text"] == "Lovely day"
+        assert (await realm.http("GET", "/health")).json["status"] in ("ok", "degraded")
+        assert [event for event in realm.log if "log_failure" in event] == []
+
+
+async def drained(wire: Wire) -> None:
+    """Wait until all that was written has left this process."""
+    transport: Any = wire.transport
+    while transport.connected and (transport.dataBuffer or transport._tempDataLen):
+        await turn()

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MOST_LINES = 400
 
 #: The rooms that may know nothing but these.
-MAY_IMPORT = {"errors": set(), "world": {"errors"}, "protocol": {"errors", "world"}}
+MAY_IMPORT = {"errors": set(), "world": {"errors"}, "protocol": {"errors", "world"}, "identity": {"world"}}
 #: What the other rooms may not know.
 MUST_NOT_IMPORT = {
     "storage": {"gateway", "runtime", "tap"},
@@ -31,7 +31,7 @@ EVERYBODY = {"gateway", "runtime", "storage"}
 #: The outside world, its clocks and its dice, which the pure rooms get as arguments or not at all.
 IMPURE = {
     "asyncio", "autobahn", "concurrent", "datetime", "multiprocessing", "secrets", "select", "selectors",
-    "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time", "twisted", "uuid",
+    "os", "signal", "socket", "sqlite3", "ssl", "subprocess", "threading", "time", "twisted", "uuid",
 }  # fmt: skip
 LOG_LEVELS = {"debug", "info", "warn", "error", "critical", "failure", "emit"}
 
@@ -87,7 +87,7 @@ def read(directory: str) -> list[Source]:
 
 
 def impure_imports(module: Source) -> Offences:
-    if module.room in ("world", "protocol"):
+    if module.room in ("world", "protocol", "identity"):
         for line, name in module.imports():
             if name.split(".")[0] in IMPURE:
                 yield line, f"{name} has no place in a pure room"
@@ -150,10 +150,11 @@ def is_broad(kind: ast.expr | None) -> bool:
 
 
 def reports(node: ast.AST) -> bool:
-    """Whether this calls a logger or fails a Deferred."""
+    """Whether this calls a logger, fails a Deferred, or keeps the fault for one who has a logger."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         receiver = ast.unparse(node.func.value).split(".")[-1]
-        return node.func.attr == "errback" or (node.func.attr in LOG_LEVELS and "log" in receiver)
+        kept = node.func.attr == "append" and receiver == "faults"
+        return kept or node.func.attr == "errback" or (node.func.attr in LOG_LEVELS and "log" in receiver)
     return False
 
 
@@ -220,9 +221,11 @@ def test_every_command_has_an_example() -> None:
         (impure_imports, "realmd.world.engine", "from twisted.internet.defer import Deferred"),
         (impure_imports, "realmd.protocol.classic", "def now():\n    import time"),
         (impure_imports, "realmd.world.minds.rest", "from random import choice"),
+        (impure_imports, "realmd.identity.keys", "from os import urandom"),
         (wrong_rooms, "realmd.world.engine", "from ..protocol import classic"),
         (wrong_rooms, "realmd.world.minds.rest", "from ...config import Config"),
         (wrong_rooms, "realmd.protocol.classic", "from realmd import storage"),
+        (wrong_rooms, "realmd.identity.proof", "from ..protocol import classic"),
         (wrong_rooms, "realmd.gateway.http", "import realmd.storage.interface"),
         (wrong_rooms, "realmd.runtime.fanout", "from ..gateway.outbox import Outbox"),
         (wrong_rooms, "realmd.ctl", "from . import gateway, runtime, storage"),

@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,8 @@ from .walk import Ground, Walker
 CHANNELS: Final = 2
 PATIENCE: Final = 10.0
 AT_ONCE: Final = 16
+#: How far the timetable of moves may fall behind before the moves missed are skipped (s).
+BEHIND: Final = 0.5
 #: How many agents' own sockets are sampled.
 SAMPLED: Final = 16
 
@@ -100,7 +103,9 @@ class HttpAgent(Agent):
         for channel in self._channels:
             channel.close()
 
-    def _post(self, channel: Channel, command: str, args: dict[str, Any], refused: Callable[[], None]) -> None:
+    def _post(
+        self, channel: Channel, command: str, args: dict[str, Any], refused: Callable[[], None]
+    ) -> None:
         began = time.perf_counter()
         late = asyncio.get_running_loop().call_later(PATIENCE, channel.close)
         before = channel.sent_bytes
@@ -179,6 +184,8 @@ class Herd:
         self.agents: list[Agent] = []
         self.sockets: list[Socket] = []
         self.watched: list[str] = []
+        #: Why agents did not come in, and how many.
+        self.kept_out: Counter[str] = Counter()
 
     def make(self, names: list[str], ground: Ground, reach: float) -> None:
         """Make the agents, each at its place."""
@@ -208,7 +215,7 @@ class Herd:
                 if fields.get("ok"):
                     await self._start(agent)
                 else:
-                    self.score.refused[f"register: {str(fields.get('error'))[:40]}"] += 1
+                    self.kept_out[f"register: {str(fields.get('error'))[:40]}"] += 1
                     self.agents.remove(agent)
                 await asyncio.sleep(pause * AT_ONCE)
                 if not channel.open:
@@ -221,7 +228,7 @@ class Herd:
         try:
             await agent.start()
         except (OSError, WSError) as error:
-            self.score.errors[f"connect: {type(error).__name__}"] += 1
+            self.kept_out[f"agent: {type(error).__name__}"] += 1
             self.agents.remove(agent)
 
     async def walk(self, end: Callable[[], bool]) -> None:
@@ -232,6 +239,10 @@ class Herd:
         began, number = time.perf_counter(), 0
         while not end():
             due = int((time.perf_counter() - began) * count * rate)
+            if due - number > count * rate * BEHIND:  # this side was late: no flood to make up for it
+                self.score.asked += due - number
+                self.score.skipped += due - number
+                number = due
             while number < due:
                 self.agents[number % count].move(1 / rate)
                 number += 1
@@ -254,7 +265,5 @@ class Herd:
                 await ask(channel, "world-leave", agentId=waiting.pop().name)
             channel.close()
 
-        try:
+        with suppress(OSError, TimeoutError):  # it is gone, or too busy: they will fall silent
             await asyncio.gather(*(usher() for _ in range(min(AT_ONCE, len(waiting)))))
-        except (OSError, TimeoutError):  # it is gone, or too busy: they will fall silent
-            pass

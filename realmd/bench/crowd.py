@@ -13,7 +13,7 @@ from picows import WSError
 from .keepalive import Site
 from .ledger import Ledger
 from .model import Plan, Stream
-from .sockets import Sampler, Socket, Tally, connect
+from .sockets import BATCH, DEFLATE, Sampler, Socket, Tally, connect
 
 #: How many read along; how many connect at once.
 SAMPLED: Final = 8
@@ -82,17 +82,22 @@ class Crowd:
         self._arrived += 1
         socket = Sampler(self._tally, self._ledger) if samples else Socket(self._tally)
         socket.frames, socket.bytes = frames, received
-        # Of 1,000 a share of 0.25 is every fourth.
-        deflate = int((number + 1) * self._plan.deflate) > int(number * self._plan.deflate)
+        headers = DEFLATE if _is_of(number, self._plan.deflate) else {}
+        headers = {**headers, **BATCH} if _is_of(number, self._plan.batch) else headers
         source = None
         if self._plan.viewers > PORTS and self._site.host.startswith("127."):
             source = f"127.0.0.{2 + number // PORTS % 250}"
         try:
-            await connect(socket, self._site, deflate=deflate, source=source)
+            await connect(socket, self._site, headers=headers, source=source)
         except (OSError, WSError) as error:
-            self.not_connected[type(error).__name__] += 1
+            self.not_connected[f"viewer: {type(error).__name__}"] += 1
         else:
             self.sockets.append(socket)
+
+
+def _is_of(number: int, share: float) -> bool:
+    """Whether the `number`th belongs to a share: of 0.25, every fourth does."""
+    return int((number + 1) * share) > int(number * share)
 
 
 def stream(sockets: Sequence[Socket], seconds: float) -> Stream:

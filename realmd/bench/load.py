@@ -38,12 +38,24 @@ class Unreachable(Exception):
 def run(plan: Plan, progress: Progress = lambda second, closes: None) -> Result:
     """Carry out `plan`; `progress` gets each second of the measurement.  Ends early on SIGINT."""
     raise_descriptors()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(Run(plan, progress).drive())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         from uvloop import new_event_loop
     except ImportError:  # slower, and as correct
-        new_event_loop = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(Run(plan, progress).drive())
+        return asyncio.new_event_loop
+    return new_event_loop
+
+
+def run_whole(plan: Plan) -> Result:
+    """`run` for a row of many: an interrupt ends them all."""
+    result = run(plan)
+    if result.seconds < plan.seconds * 0.99:
+        raise KeyboardInterrupt
+    return result
 
 
 class Run:
@@ -131,7 +143,7 @@ class Run:
             agent_sockets=sockets,
             upload=upload,
             closes=dict(self._tally.closes),
-            not_connected=dict(self._crowd.not_connected),
+            not_connected=dict(self._crowd.not_connected + self._herd.kept_out),
             server=server,
             load=load,
             drift=gauge.drift() if self._plan.soak else None,
@@ -186,7 +198,11 @@ class Run:
         self._tasks.append(asyncio.ensure_future(work))
 
     async def _ticks(self) -> dict[float, int]:
-        return tick_buckets((await self._fetched("/metrics")).decode("utf-8", "replace"))
+        try:
+            page = await self._fetched("/metrics")
+        except (Unreachable, TimeoutError):  # it died of the load: that is a result, too
+            return {}
+        return tick_buckets(page.decode("utf-8", "replace"))
 
     async def _page(self, path: str) -> dict[str, Any]:
         try:

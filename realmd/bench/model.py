@@ -31,6 +31,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     agents_view: bool = False
     #: Share of the viewers (0 to 1) that offer permessage-deflate.
     deflate: float = 0.0
+    #: Share of them that offer realmd's sub-protocol of one message a tick; the same ones first.
+    batch: float = 0.0
     #: Viewers a second that leave and are replaced; chat lines a second of the whole crowd.
     churn: float = 0.0
     chat: float = 0.0
@@ -124,7 +126,7 @@ class Second(Struct, frozen=True):
 
 
 class Drift(Struct, frozen=True):
-    """Memory of a soak after its warm-up: mean of the last tenth against the first (percent), and the span."""
+    """Memory of a soak after its warm-up: the last tenth against the first (percent), and the span."""
 
     percent: float
     least: int

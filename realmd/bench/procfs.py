@@ -82,7 +82,7 @@ def find_listener(port: int, root: Path = PROC) -> int | None:
 
 
 def usage(pid: int, root: Path = PROC, pss: bool = False) -> Usage | None:
-    """What the process and its children use now; None when it is gone.  `pss` makes the kernel count pages."""
+    """What the process and its children use now; None when it is gone.  `pss` costs the server time."""
     texts = (_read(root / str(each) / "stat") for each in _pids(root))
     family = descendants(pid, (parse_stat(text) for text in texts if text))
     if not family:

@@ -100,7 +100,9 @@ def _server(result: Result) -> list[str]:
         each = (server.rss_connected - server.rss_before) / sockets / 1024
         lines.append(f"connection  {each:.1f} KB each ({sockets} WebSockets and what came with them)")
     if server.tick_p99 is not None:
-        lines.append(f"tick        p50 {_ms(server.tick_p50)}  p99 {_ms(server.tick_p99)}   (by its own account)")
+        lines.append(
+            f"tick        p50 {_ms(server.tick_p50)}  p99 {_ms(server.tick_p99)}   (by its own account)"
+        )
     return lines
 
 

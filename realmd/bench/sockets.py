@@ -10,14 +10,15 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from .keepalive import Site
 from .ledger import Ledger
 
-OFFER: Final = {
+DEFLATE: Final = {
     "Sec-WebSocket-Extensions": "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 }
+BATCH: Final = {"Sec-WebSocket-Protocol": "realm.batch.1"}
 _CLOSE, _TEXT = WSMsgType.CLOSE, WSMsgType.TEXT
 #: What stands at the end of a compressed message, and is not sent (RFC 7692, section 7.2.2).
 _TAIL: Final = b"\x00\x00\xff\xff"
@@ -29,8 +30,8 @@ _REASON: Final = re.compile(r"[^A-Za-z0-9_ -]")
 class Message(Struct):
     """What is read of a ``world`` message."""
 
-    worldType: str = ""  # noqa: N815 (the wire's name)
-    agentId: str = ""  # noqa: N815 (the wire's name)
+    worldType: str = ""
+    agentId: str = ""
     x: float = 0.0
     z: float = 0.0
 
@@ -40,6 +41,8 @@ class Envelope(Struct):
 
     type: str = ""
     message: Message | str | None = None
+    #: Of a ``tick``, what realmd sends who offers its sub-protocol `BATCH`.
+    messages: list[Message] = []
 
 
 decode = msgspec.json.Decoder(Envelope, strict=False).decode
@@ -81,7 +84,7 @@ class Socket(WSListener):  # type: ignore[misc]
         else:
             self.bytes += size + 2
             if frame.msg_type is _CLOSE:  # a control frame is never longer
-                transport.send_close(frame.get_close_code())
+                transport.send_close(frame.get_close_code() or WSCloseCode.OK)
                 transport.disconnect()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
@@ -100,7 +103,7 @@ class Socket(WSListener):  # type: ignore[misc]
     def leave(self) -> None:
         self.leaving = True
         if self.transport is not None:
-            self.transport.send_close()
+            self.transport.send_close(WSCloseCode.OK)
             self.transport.disconnect()
 
 
@@ -139,8 +142,9 @@ class Sampler(Socket):
         news = envelope.message
         if envelope.type == "error" and isinstance(news, str):
             self.tally.refused[news[:60]] += 1
-        elif isinstance(news, Message) and news.worldType == "position":
-            self._ledger.see(self._last, news.agentId, news.x, news.z, now)
+        for each in (news, *envelope.messages):
+            if isinstance(each, Message) and each.worldType == "position":
+                self._ledger.see(self._last, each.agentId, each.x, each.z, now)
 
     def _inflated(self, payload: bytes) -> bytes:
         if not self.kept_context:
@@ -163,14 +167,18 @@ class Speaker(Socket):
 
 
 async def connect(
-    socket: Socket, site: Site, query: str = "", deflate: bool = False, source: str | None = None
+    socket: Socket,
+    site: Site,
+    query: str = "",
+    headers: dict[str, str] | None = None,
+    source: str | None = None,
 ) -> None:
-    """Open `socket`; raises OSError, TimeoutError or picows' WSHandshakeError."""
+    """Open `socket`, from the address `source`; raises OSError, TimeoutError or picows' WSError."""
     options: dict[str, Any] = {"local_addr": (source, 0)} if source else {}
     await ws_connect(
         lambda: socket,
         site.websocket + query,
-        extra_headers=OFFER if deflate else None,
+        extra_headers=headers,
         websocket_handshake_timeout=15,
         # The run's many sockets get little each: a small buffer that grows.
         read_buffer_init_size=4096,

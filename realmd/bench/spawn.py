@@ -50,7 +50,8 @@ def toml(setting: Setting, state: Path, world: Path | None) -> str:
 
 def world_toml(half: float) -> str:
     """An open world of another size, with four inhabitants, as many as the classic one has."""
-    zone = f'[[zones]]\nid = "plain"\nname = "Plain"\nx = 0.0\nz = 0.0\nwidth = {2 * half}\ndepth = {2 * half}\n'
+    zone = '[[zones]]\nid = "plain"\nname = "Plain"\nx = 0.0\nz = 0.0\n'
+    zone += f"width = {2 * half}\ndepth = {2 * half}\n"
     lives = "".join(
         f'[[inhabitants]]\nid = "local-{n}"\nname = "Local {n}"\nkind = "kobold"\ncolor = "#22c55e"\n'
         f'x = {4.0 * n}\nz = 4.0\nmind = "kobold"\ncapabilities = []\n'

@@ -40,9 +40,10 @@ class Ground(Struct, frozen=True):
         )
 
 
-def ground_of(world: dict[str, Any]) -> Ground:
-    """The ground that a realm tells at /api/world; another server's answer is the classic one."""
+def ground_of(answer: dict[str, Any]) -> Ground:
+    """The ground that a realm tells at /api/world; of another server it is the classic one."""
     try:
+        world = answer["world"]
         bounds: dict[str, float] = world["bounds"]
         stand: Iterable[dict[str, float]] = world["buildings"]
         half = min(abs(bounds[key]) for key in ("minX", "maxX", "minZ", "maxZ"))

@@ -149,10 +149,19 @@ class Door:
             request.setHeader(b"upgrade", b"websocket")
             request.answer({"error": "This is a WebSocket; use ws:// or wss://"}, 426)
             return
+        if not self._may_upgrade(request):
+            request.answer({"error": "Pages of this origin may not talk to the realm"}, 403)
+            return
         channel = request.channel
         channel.leave()
         channel.transport.unregisterProducer()
         self._websocket.render(request)
+
+    def _may_upgrade(self, request: Request) -> bool:
+        """Browsers apply no CORS to WebSockets: pages of other sites are kept out here."""
+        origin = request.getHeader(b"origin")
+        own = origin is None or origin.partition(b"://")[2] == request.getHeader(b"host")
+        return own or b"*" in self._origins or origin in self._origins
 
     def _unknown(self, request: Request) -> None:
         request.answer({"error": "Not found"}, 404)

@@ -27,8 +27,19 @@ class Outbox:
     """
 
     __slots__ = (
-        "_clock", "_closed", "_direct", "_limit", "_missed", "_overflow", "_paused", "_patience",
-        "_resumed", "_size", "_transport", "_waiting", "dropped",
+        "_clock",
+        "_closed",
+        "_direct",
+        "_limit",
+        "_missed",
+        "_overflow",
+        "_patience",
+        "_paused",
+        "_resumed",
+        "_size",
+        "_transport",
+        "_waiting",
+        "dropped",
     )  # fmt: skip
 
     def __init__(

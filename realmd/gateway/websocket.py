@@ -15,14 +15,15 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..errors import Fault, Rejection
-from ..protocol import classic, encode, views
+from ..protocol import classic, encode
 from ..protocol.classic import Ask
 from ..protocol.dialects import BATCH, CLASSIC, DIALECTS, WINDOW_BITS
 from ..runtime.fanout import Fanout
 from ..runtime.realm import Answer, Realm, refusal
-from ..world import commands
+from ..world import commands, queries
 from ..world.commands import Command
 from ..world.engine import Outcome
+from ..world.queries import Query
 from .outbox import Outbox
 
 GOING_AWAY: Final = 1001
@@ -57,6 +58,7 @@ class Connection(WebSocketServerProtocol):
     factory: Gateway
     transport: Any
     closeHandshakeTimeout: float
+    _isMessageCompressed: bool
     cell = 0
     slot = 0
     follow: str | None = None
@@ -85,8 +87,9 @@ class Connection(WebSocketServerProtocol):
             self._overflow,
             lambda: factory.fanout.refresh(self),
         )
+        self.deliver = self.outbox.deliver  # type: ignore[method-assign]  # a call less a write
         factory.connections.add(self)
-        self.tell("roomInfo", info=views.room_info(factory.realm.world, factory.realm.room))
+        self._show("roomInfo", "info", queries.RoomInfo(), None)
         factory.fanout.join(self)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
@@ -137,16 +140,29 @@ class Connection(WebSocketServerProtocol):
     def onMessageFrameBegin(self, length: int) -> None:
         super().onMessageFrameBegin(length)
         if self.message_data_total_length > self.factory.bounds.message_bytes:
-            self._too_long = True
+            self._pass_over()
+
+    def onFrameData(self, payload: bytes) -> bool | None:
+        going_on: bool | None = super().onFrameData(payload)
+        return None if self._too_long else going_on
 
     def onMessageFrameData(self, payload: bytes) -> None:
         """Keep nothing of a message that is too long, however long it goes on, and no empty pieces."""
-        if self._too_long:
-            self.message_data.clear()
-            if self.frame_data:
-                self.frame_data.clear()
-        elif payload:
+        if payload and not self._too_long:
             super().onMessageFrameData(payload)
+
+    def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
+        """A message that was small on the wire is too long when inflated; Autobahn would hang up."""
+        self._pass_over()
+
+    def _pass_over(self) -> None:
+        """Neither keep, inflate nor look at what is still to come of this message."""
+        self._too_long = True
+        self._isMessageCompressed = False
+        self.utf8validateIncomingCurrentMessage = False
+        self.message_data.clear()
+        if self.frame_data:
+            self.frame_data.clear()
 
     def onPing(self, payload: bytes) -> None:
         """Who pings and does not read gets no pong: it would wait where nothing bounds it."""
@@ -209,7 +225,7 @@ class Connection(WebSocketServerProtocol):
     # -- what a client wishes for itself -------------------------------------------------
 
     def _grant(self, wish: classic.Wish, mark: str | int | None) -> None:
-        realm, fanout = self.factory.realm, self.factory.fanout
+        fanout = self.factory.fanout
         match wish:
             case classic.Viewport(x=x, z=z):
                 if self.follow is None:
@@ -219,18 +235,27 @@ class Connection(WebSocketServerProtocol):
             case classic.Subscribe():
                 fanout.refresh(self)
             case classic.RequestProfiles():
-                self.tell("profiles", profiles=views.profiles(realm.world))
+                self._show("profiles", "profiles", queries.Profiles(), mark)
             case classic.RequestProfile(agent_id=agent_id):
-                if agent_id in realm.world.tables.profiles:
-                    self.tell("profile", profile=realm.world.profile(agent_id))
-                else:
-                    self._wrong("not found", mark)
+                self._show("profile", "profile", queries.ProfileOf(agent_id=agent_id), mark)
             case classic.RequestRoomInfo():
-                self.tell("roomInfo", info=views.room_info(realm.world, realm.room))
+                self._show("roomInfo", "info", queries.RoomInfo(), mark)
             case classic.PlayerJoin():
                 self._player_join(wish)
             case _:
                 self._play(wish, mark)
+
+    def _show(self, kind: str, field: str, query: Query, mark: str | int | None) -> None:
+        """Answer a classic request: what is asked for, in a message of its own kind."""
+
+        def reply(answer: Answer) -> None:
+            fields = {name: value for name, value in answer.fields.items() if name != "ok"}
+            if not answer.fields["ok"]:
+                self._wrong(fields["error"], mark)
+            else:
+                self.tell(kind, **{field: fields.get(field, fields)})
+
+        self.factory.realm.serve(query, reply)
 
     def _player_join(self, wish: classic.PlayerJoin) -> None:
         if self.player is not None:
@@ -320,9 +345,11 @@ class Gateway(WebSocketServerFactory):
                 # A window smaller than ours would have to be kept for this client alone.
                 if 0 < offer.request_max_window_bits < WINDOW_BITS:
                     continue
-                return Deflate(
-                    offer, offer.accept_no_context_takeover, max_message_size=self.bounds.message_bytes
-                )
+                accepted = Deflate(offer, max_message_size=self.bounds.message_bytes)
+                # The client's messages stand alone, too: one that is too long can be passed over.
+                # It need not have offered that (RFC 7692, 7.1.1.2), though Autobahn thinks so.
+                accepted.request_no_context_takeover = True
+                return accepted
         return None
 
     def limit(self, handshake: float, ping_interval: float, ping_timeout: float) -> None:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final, Literal
+from collections.abc import Callable
+from typing import Any, Final
 
-from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from .. import __version__
 from ..gateway.request import Request
 from ..world.engine import World
+from .checks import Check
 from .metrics import CONTENT_TYPE, Metrics, anonymous_bytes, resident_bytes
 
-Status = Literal["ok", "degraded", "failed"]
 _RANK: Final = {"ok": 0, "degraded": 1, "failed": 2}
-
-
-class Check(Struct, frozen=True, omit_defaults=True):
-    """One check: its status, why it is not ok, and its figures."""
-
-    status: Status
-    reason: str = ""
-    figures: dict[str, Any] = {}
 
 
 class Health:
@@ -31,6 +23,8 @@ class Health:
     `checks` are asked at each request; the worst decides: 200 when ok or degraded, 503 when
     one failed or the realm is not ready.
     """
+
+    log = Logger()
 
     def __init__(
         self,
@@ -50,7 +44,7 @@ class Health:
 
     def report(self) -> dict[str, Any]:
         """The whole answer of /health."""
-        checks = {name: check() for name, check in self._checks.items()}
+        checks = {name: self._ask(name) for name in self._checks}
         worst = max((check.status for check in checks.values()), key=_RANK.__getitem__, default="ok")
         status = worst if self.ready else "failed"
         return {
@@ -65,6 +59,13 @@ class Health:
             "version": __version__,
             "checks": checks,
         }
+
+    def _ask(self, name: str) -> Check:
+        try:
+            return self._checks[name]()
+        except Exception:
+            self.log.failure("a health check failed check={name}", name=name)
+            return Check("degraded", "the check itself failed")
 
     def pages(self) -> dict[bytes, Callable[[Request], None]]:
         """Path → handler, for the HTTP door."""
@@ -82,22 +83,6 @@ class Health:
     def _ready(self, request: Request) -> None:
         failed = self.report()["status"] == "failed"
         request.answer({"status": "not ready" if failed else "ready"}, 503 if failed else 200)
-
-
-def tick_check(lag: float, interval: float, age: float) -> Check:
-    """The tick: late by `lag` s at its last begin, which was `age` s ago."""
-    figures = {"lagMs": round(lag * 1000, 1), "intervalMs": round(interval * 1000)}
-    if age > max(10 * interval, 2.0):
-        return Check("failed", f"no tick for {age:.1f} s", figures)
-    if lag > interval:
-        return Check("degraded", f"ticks begin {lag * 1000:.0f} ms late", figures)
-    return Check("ok", figures=figures)
-
-
-def work_check(failing: Iterable[str]) -> Check:
-    """The periodic work; `failing` names what raised at its last run."""
-    names = sorted(failing)
-    return Check("degraded", f"failing: {', '.join(names)}") if names else Check("ok")
 
 
 def _megabytes(size: int) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
 _TICK_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -70,14 +71,12 @@ class Metrics:
         self._journalled.inc(events)
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
-        """A gauge read from `value` at each scrape."""
-        Gauge(name, text, registry=self.registry).set_function(value)
+        """What `value` says at each scrape: a counter if its name ends with ``_total``, else a gauge."""
+        self.registry.register(_Watched(name, text, None, lambda: {"": value()}))
 
     def watch_each(self, name: str, text: str, label: str, values: Callable[[], dict[str, float]]) -> None:
-        """A gauge for each key of `values`, whose keys are known from the start."""
-        gauge = Gauge(name, text, (label,), registry=self.registry)
-        for key in values():
-            gauge.labels(key).set_function(lambda key=key: values()[key])  # type: ignore[misc]
+        """The same, one for each key of `values`, which must be few."""
+        self.registry.register(_Watched(name, text, label, values))
 
     def totals(self) -> dict[str, float]:
         """Every series by its name, summed over its labels; buckets left out."""
@@ -90,6 +89,29 @@ class Metrics:
 
     def render(self) -> bytes:
         return generate_latest(self.registry)
+
+
+class _Watched(Collector):
+    """Reads what some part counts already."""
+
+    def __init__(
+        self, name: str, text: str, label: str | None, values: Callable[[], dict[str, float]]
+    ) -> None:
+        self._family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+        self._name = name
+        self._text = text
+        self._label = label
+        self._values = values
+
+    def collect(self) -> Iterator[Metric]:
+        family = self._family(self._name, self._text, labels=[self._label] if self._label else [])
+        for key, value in self._values().items():
+            family.add_metric([key] if self._label else [], float(value))
+        yield family
+
+    def describe(self) -> Iterator[Metric]:
+        """Its name, without asking for values that may not exist yet."""
+        yield self._family(self._name, self._text, labels=[self._label] if self._label else [])
 
 
 def resident_bytes() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
-#: How long (s) one stage may take to stop before the next one does.
-STOP_PATIENCE: Final = 2.0
+#: How long (s) one stage may take to stop before the next one does.  Two that hang and a
+#: client that does not answer still leave an end within 5 s.
+STOP_PATIENCE: Final = 1.5
 
 
 class Daemon(MultiService):
@@ -31,7 +33,7 @@ class Daemon(MultiService):
         self._observer = observer
         self._begun: list[IService] = []
         self._starting: Deferred[None] | None = None
-        self._stopping = False
+        self._stopping = self._halted = self._gave_up = False
         self.exit_status = 0
 
     def setServiceParent(self, parent: Any) -> None:
@@ -45,6 +47,8 @@ class Daemon(MultiService):
     def startService(self) -> None:
         self.running = 1
         self._reactor.callWhenRunning(self._catch_signals)
+        # Before the triggers of whatever the stages start, which may wait for what hangs.
+        self._reactor.addSystemEventTrigger("during", "shutdown", self._abandon)
         self._starting = Deferred.fromCoroutine(self._start())
 
     def stopService(self) -> Deferred[None]:  # type: ignore[override]
@@ -66,7 +70,8 @@ class Daemon(MultiService):
                 self.log.critical("cannot start stage={stage}: {error}", stage=stage.name, error=error)
                 self.log.debug("why", log_failure=Failure())
                 self.exit_status = 1
-                self._reactor.callWhenRunning(self._leave)
+                self._reactor.addSystemEventTrigger("after", "shutdown", self._exit)
+                self._reactor.callWhenRunning(self._halt)
                 return
 
     async def _stop(self) -> None:
@@ -79,12 +84,17 @@ class Daemon(MultiService):
 
     async def _patiently(self, work: Deferred[Any], stage: str) -> None:
         """Wait for `work`, but not for ever: given up, it is cancelled, whatever it makes of that."""
-        work.addErrback(
-            lambda failure: self.log.failure("stage did not stop cleanly stage={stage}", failure, stage=stage)
-        )
+        late = False
+
+        def failed(failure: Failure) -> None:
+            if not late:
+                self.log.failure("stage did not stop cleanly stage={stage}", failure, stage=stage)
+
+        work.addErrback(failed)
         timer: Deferred[Any] = deferLater(self._reactor, STOP_PATIENCE)
         _, first = await DeferredList([work, timer], fireOnOneCallback=True, consumeErrors=True)
         if first == 1:
+            late = self._gave_up = True
             self.log.warn("stage takes too long to stop stage={stage}", stage=stage)
         timer.cancel()
         work.cancel()
@@ -98,21 +108,25 @@ class Daemon(MultiService):
         self._reactor.callFromThread(self._end, signal.Signals(number).name)
 
     def _end(self, name: str) -> None:
-        if not self._stopping:
+        if not (self._stopping or self._halted):
             self.log.info("stopping signal={name}", name=name)
+            self._halt()
+
+    def _halt(self) -> None:
+        """Stop the reactor, which takes that only once."""
+        if not (self._stopping or self._halted):
+            self._halted = True
             self._reactor.stop()
 
-    def _leave(self) -> None:
-        """Stop, and end the process with `exit_status` once everything has."""
-        from os import _exit
+    def _abandon(self) -> None:
+        """Leave at once if something hangs: a thread stuck in it would be waited for without end."""
+        if self._gave_up:
+            self._exit()
 
-        def leave() -> None:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            _exit(self.exit_status)
-
-        self._reactor.addSystemEventTrigger("after", "shutdown", leave)
-        self._reactor.stop()
+    def _exit(self) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self.exit_status)
 
 
 class Stage(MultiService):

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..errors import Rejection
@@ -45,6 +45,8 @@ class Batch(Struct):
     changes: Changes | None = None
     bodies: set[str] = field(default_factory=set)
     started: float = 0.0
+    alarm: IDelayedCall | None = None
+    late: bool = False
 
 
 class Journal(Service):
@@ -82,8 +84,7 @@ class Journal(Service):
         """Whether durable commands can be made durable now."""
         if not self.available or len(self._open.committed) >= BACKLOG:
             return False
-        flying = self._flying
-        return flying is None or self._clock.seconds() - flying.started < self._timeout
+        return self._flying is None or not self._flying.late
 
     def add(self, happened: Iterable[events.Durable], replies: Iterable[tuple[Reply, Outcome]]) -> None:
         """Journal what a tick brought; `replies` are sent once all that happened by now is committed."""
@@ -154,6 +155,7 @@ class Journal(Service):
         self._open = Batch()
         self._flying = batch
         batch.started = self._clock.seconds()
+        batch.alarm = self._clock.callLater(self._timeout, self._overdue, batch)
         Deferred.fromCoroutine(self._commit(batch)).addErrback(
             lambda failure: self.log.failure("journal failed", failure=failure)
         )
@@ -169,10 +171,12 @@ class Journal(Service):
         except Exception as error:
             if not isinstance(error, StorageError):
                 self.log.failure("storage raised what it should not")
-            self._flying = None
+            self._landed(batch)
             self._fail(batch, error)
             return
-        self._flying = None
+        self._landed(batch)
+        if batch.late:
+            self.log.info("storage available again seq={seq}", seq=seq)
         self.commits += 1
         self.commit_seconds = self._clock.seconds() - batch.started
         self._tell(self.on_commit, self.commit_seconds, len(entries))
@@ -182,6 +186,16 @@ class Journal(Service):
         for waiter in batch.waiters:
             waiter.callback(True)
         self._pump()
+
+    def _landed(self, batch: Batch) -> None:
+        self._flying = None
+        if batch.alarm is not None and batch.alarm.active():
+            batch.alarm.cancel()
+
+    def _overdue(self, batch: Batch) -> None:
+        """The commit goes on, and may well succeed; meanwhile nothing more is accepted."""
+        batch.late = True
+        self.log.error("storage unavailable cause=no commit within {timeout:g} s", timeout=self._timeout)
 
     def _tell(self, listener: Callable[..., None], *news: object) -> None:
         """One listener that fails must not keep the others from hearing."""
@@ -197,7 +211,9 @@ class Journal(Service):
         self.failures += 1
         later, self._open = self._open, Batch()
         self.log.error(
-            "storage unavailable cause={cause} undone_events={n}",
+            "commit failed cause={cause} undone_events={n}"
+            if batch.late
+            else "storage unavailable cause={cause} undone_events={n}",
             cause=str(error), n=len(batch.committed) + len(later.committed),
         )  # fmt: skip
         self._world.undo(self._world.seal())

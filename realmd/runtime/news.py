@@ -13,6 +13,8 @@ class News:
         self._grid = grid
         self._public = public
         self._local = local
+        self._durable: dict[Dialect, bytes] = {}
+        self._around: dict[tuple[int, Dialect], bytes] = {}
         self._public_parts: dict[Dialect, bytes] = {}
         self._local_parts: dict[Dialect, dict[int, bytes]] = {}
 
@@ -21,11 +23,23 @@ class News:
 
     def durable(self, dialect: Dialect) -> bytes:
         """What even a slow reader must get."""
-        return dialect.whole([self._public_part(dialect)]) if self._public else b""
+        durable = self._durable.get(dialect)
+        if durable is None:
+            durable = dialect.whole([self._public_part(dialect)]) if self._public else b""
+            self._durable[dialect] = durable
+        return durable
 
     def around(self, cell: int, dialect: Dialect, own: bytes | None = None) -> bytes:
         """Everything for who looks at `cell`; `own` replaces the part that is for everyone."""
-        parts = [self._public_part(dialect) if own is None else own]
+        if own is not None:
+            return self._render(cell, dialect, own)
+        whole = self._around.get((cell, dialect))
+        if whole is None:
+            whole = self._around[cell, dialect] = self._render(cell, dialect, self._public_part(dialect))
+        return whole
+
+    def _render(self, cell: int, dialect: Dialect, public: bytes) -> bytes:
+        parts = [public]
         if self._local:
             local = self._local_parts.get(dialect)
             if local is None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 from twisted.enterprise import adbapi
-from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock, succeed
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -23,6 +23,10 @@ from .interface import Entry, IStore, Loaded, Pruned, Retention, Rows, StorageEr
 from .retention import prune
 
 T = TypeVar("T")
+
+#: Characters that a probe writes.  On a disk with room for less, a store that a small probe
+#: calls well would fail at the next commit, and be well again, each second.
+PROBE_LENGTH: Final = 131_072
 
 
 @implementer(IStore)
@@ -69,11 +73,13 @@ class Store:
         return self._read(*query.inbox(agent_id, since, limit))
 
     def probe(self, now: int) -> Deferred[int]:
-        """Commit `now` (ms) and return the last committed seq."""
+        """Commit `now` (ms), with as much beside it as a busy tick commits; the last committed seq."""
+        # Digits of the time, so that every page of it differs from the last and has to be written.
+        room = str(now) * (PROBE_LENGTH // len(str(now)))
 
         def work(cursor: Any) -> int:
             cursor.execute(self._engine.begin)
-            self._set_meta(cursor, "probe", now)
+            self._execute(cursor, "UPDATE meta SET value = ? WHERE key = 'probe'", (room,))
             return self._get_seq(cursor)
 
         return Deferred.fromCoroutine(self._run(work))
@@ -196,12 +202,19 @@ class Store:
 
         def verified(cursor: Any) -> T:
             hold.verify()
-            return work(cursor)
+            try:
+                return work(cursor)
+            except BaseException:
+                # The error's traceback keeps the cursor, and that the files of a closed connection open.
+                cursor.close()
+                raise
 
         try:
             return await pool.runInteraction(verified)
         except StorageError:
             raise
+        except CancelledError:
+            raise StorageError(f"{self._location} did not answer in time.") from None
         except Exception as error:
             if self._engine.lost(error) and not self._closing:
                 await self._in_thread(self._disconnect)

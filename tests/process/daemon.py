@@ -97,16 +97,17 @@ class Daemon:
         state: Path | None = None,
         program: Sequence[str] = TWISTD,
     ) -> None:
+        settings = dict(settings or {})
         self.folder = folder
-        self.state = state or folder / "state"
+        self.state = state or Path(settings.get("STATE_DIRECTORY", folder / "state"))
         self.database = self.state / "realm.sqlite"
         #: What may be in the log that is no defect of the daemon, as a regular expression.
         self.expected_failures = "(?!)"
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [*program, "-n", "--pidfile=", "realmd", "--port=0", f"--state-dir={self.state}", *options],
+            [*program, "-n", "--pidfile=", "realmd", "--port=0", *options],
             cwd=folder,
-            env=environment(folder, settings),
+            env=environment(folder, {"STATE_DIRECTORY": str(self.state)} | settings),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

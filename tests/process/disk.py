@@ -45,12 +45,13 @@ def small_disk(place: Path, size: str = "1m") -> Iterator[Path]:
 
 
 @contextmanager
-def filled(place: Path) -> Iterator[None]:
-    """Not a byte is free on the file system of `place`."""
+def filled(place: Path, spare: int = 0) -> Iterator[None]:
+    """Only `spare` bytes (rounded down to blocks) are free on the file system of `place`."""
     ballast = place / "ballast"
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(bytes(4096)):
             pass
+        os.truncate(ballast, file.tell() - spare)
     try:
         yield
     finally:

@@ -89,7 +89,7 @@ class Agent:
     def answered(self, wish: Wish, answer: dict[str, Any]) -> None:
         """Remember the outcome."""
         if not answer.get("ok"):
-            self.refused[answer.get("code") or answer.get("error")] += 1
+            self.refused[str(answer.get("code", answer.get("error")))] += 1
         elif "seq" in answer:
             assert answer["seq"] not in self.acked, "a seq was given twice"
             self.acked[answer["seq"]] = wish
@@ -123,6 +123,7 @@ class Load:
         ways = itertools.cycle((self._over_http, self._over_websocket))
         jobs: list[tuple[Callable[[Any], None], Any]] = [*zip(ways, agents, strict=False)]
         jobs += [(self._watch, viewer) for viewer in viewers]
+        self._everyone = [who for _, who in jobs]
         self._threads = [threading.Thread(target=self._run, args=job, daemon=True) for job in jobs]
         for thread in self._threads:
             thread.start()
@@ -136,6 +137,8 @@ class Load:
         for thread in self._threads:
             thread.join(SOON)
             assert not thread.is_alive(), "an agent did not notice that the daemon is gone"
+        odd = [who.ended for who in self._everyone if not isinstance(who.ended, OSError | HTTPException)]
+        assert odd == [], "more went wrong than a connection that ended"
 
     def _run(self, job: Callable[[Any], None], who: Any) -> None:
         try:
@@ -168,11 +171,6 @@ class Load:
                     event = message["message"]
                     assert event["seq"] not in viewer.seen, "an event was shown twice"
                     viewer.seen[event["seq"]] = event
-
-
-def ended_as_expected(who: Agent | Viewer) -> bool:
-    """Whether the connection ended, and nothing else went wrong."""
-    return isinstance(who.ended, OSError | HTTPException)
 
 
 def close_code(who: Agent | Viewer) -> int | None:

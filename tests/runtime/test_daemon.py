@@ -22,8 +22,8 @@ from realmd.runtime.daemon import STOP_PATIENCE, Daemon, Stage
 class Reactor(MemoryReactorClock):
     """Runs at once what waits for it to run, and stops only once, as a real one does."""
 
-    def callWhenRunning(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        function(*args, **kwargs)
+    def callWhenRunning(self, callable: Callable[..., object], *args: Any, **kw: Any) -> None:
+        callable(*args, **kw)
 
     def stop(self) -> None:
         if self.hasStopped:

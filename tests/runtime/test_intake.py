@@ -17,7 +17,7 @@ def test_commands_are_served_in_the_order_they_came() -> None:
 
 
 def test_a_full_intake_refuses_at_once() -> None:
-    """Over its limit a command is answered `busy` there and then, counted, and not kept; a drain makes room."""
+    """Over its limit a command is answered `busy` at once, counted and not kept; a drain makes room."""
     intake, out = Intake(2), []
     for _ in range(4):
         intake.submit(chat("a"), lambda outcome: out.append(word(outcome)))
@@ -28,7 +28,7 @@ def test_a_full_intake_refuses_at_once() -> None:
 
 
 def test_that_a_socket_closed_is_never_refused() -> None:
-    """Under a flood the realm still learns which sockets closed: their agents' seats are not lost for ever."""
+    """Under a flood the realm still learns which sockets closed: no seat is lost for ever."""
     intake, out = Intake(1), []
     intake.submit(chat("a"))
     for fact in (LinkOpened(agent_id="a"), LinkClosed(agent_id="a")):

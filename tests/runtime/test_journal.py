@@ -62,7 +62,8 @@ def test_a_failed_commit_undoes_all_that_was_built_on_it() -> None:
     with capturedLogs() as events:
         works.store.lose()
     assert works.take() == [
-        "register bob: storage_unavailable", "chat bob: storage_unavailable", "leave ann: storage_unavailable",
+        "register bob: storage_unavailable", "chat bob: storage_unavailable",
+        "leave ann: storage_unavailable",
     ]  # fmt: skip
     assert [(e["cause"], e["n"]) for e in events] == [("disk full", 3)]
     assert (set(works.world.tables.bodies), set(works.world.tables.profiles)) == ({"ann"}, {"ann"})
@@ -72,7 +73,7 @@ def test_a_failed_commit_undoes_all_that_was_built_on_it() -> None:
 
 
 def test_while_the_store_is_away() -> None:
-    """Durable commands are refused at once and leave no trace, ephemeral ones go on, a probe brings it back."""
+    """Durable commands are refused and leave no trace, ephemeral ones go on, a probe brings it back."""
     works = Clockwork()
     works.join("ann")
     works.tick(chat("ann"))
@@ -80,7 +81,8 @@ def test_while_the_store_is_away() -> None:
     works.take()
     works.tick(chat("ann"), move("ann", 1, 1), act("ann"), register("bob"))
     assert works.take() == [
-        "chat ann: storage_unavailable", "move ann: ok", "action ann: ok", "register bob: storage_unavailable",
+        "chat ann: storage_unavailable", "move ann: ok", "action ann: ok",
+        "register bob: storage_unavailable",
     ]  # fmt: skip
     assert "bob" not in works.world.heard
     works.journal.probe()
@@ -96,7 +98,7 @@ def test_while_the_store_is_away() -> None:
 
 
 def test_a_commit_that_took_place_after_all() -> None:
-    """If a commit that reported failure is on the disk, the realm says so and accepts nothing until restarted."""
+    """If a commit that failed is on the disk, the realm says so and accepts nothing until restarted."""
     works = Clockwork()
     works.join("ann")
     works.tick(chat("ann"))
@@ -120,7 +122,7 @@ def test_a_store_that_raises_what_it_should_not() -> None:
 
 
 def test_a_commit_that_takes_too_long() -> None:
-    """A disk that hangs for the time-out stops durable commands, not the walkers; when it ends, all is well."""
+    """A disk that hangs stops durable commands, not the walkers; when it moves on, all is well."""
     works = Clockwork()
     works.join("ann")
     works.tick(chat("ann", "slow"))
@@ -176,18 +178,21 @@ def test_snapshot_rows_ride_with_a_commit() -> None:
 def test_snapshot_rows_outlive_a_failed_commit() -> None:
     """What a failed commit carried is carried by the first that succeeds; the undone agent is not in it."""
     works = Clockwork()
-    works.join("ann")
-    works.tick(move("ann", 1, 1), register("bob"))
+    works.join("ann", "cid")
+    works.tick(chat("cid"))
+    works.tick(move("ann", 1, 1), register("bob"), move("bob", 2, 2))
     works.journal.snapshot()
-    works.tick(move("bob", 2, 2))
+    works.store.land()
+    assert works.take()[-1] == "commit join:bob [bodies:ann] [bodies:bob]"
+    works.tick(move("bob", 3, 3))
     works.store.lose()
     works.take()
-    works.journal.snapshot()
     works.store.well = True
     works.journal.probe()
     assert works.take() == ["probe", "commit [bodies:ann]"]
     works.store.land()
-    assert set(works.store.rows) == {("profiles", "ann"), ("bodies", "ann")}
+    assert works.store.rows["bodies", "ann"].x == 1.0  # type: ignore[attr-defined]
+    assert ("bodies", "bob") not in works.store.rows
 
 
 def test_who_did_not_leave_after_all_is_kept_where_it_stands() -> None:
@@ -252,8 +257,10 @@ def test_settled() -> None:
     assert out == [True]
     works.store.land()
     assert out == [True, True]
+    works.tick(register("cid"))
+    works.journal.settled().addCallback(out.append)
     works.store.lose()
-    assert out == [True, True, False]
+    assert out == [True, True, False, False]
 
 
 def test_the_flush_at_the_end() -> None:

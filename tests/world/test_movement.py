@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ def actions(happened: list[events.Event]) -> list[str]:
     return [e.action for e in happened if isinstance(e, events.Action)]
 
 
-def walk(world: World, agent_id: str, now: int = T0, **goal: object) -> list[events.Event]:
+def walk(world: World, agent_id: str, now: int = T0, **goal: Any) -> list[events.Event]:
     return list(done(world, c.WorldWalk(agent_id=agent_id, **goal), now))
 
 
@@ -76,7 +78,7 @@ def test_a_walk_goes_around_buildings_at_walking_speed() -> None:
     happened = pass_time(world, T0, 20)
     way = [(-20.0, -10.0), *places(happened, "ann")]
     assert all(not world.atlas.ground.blocked(*point) for point in way)
-    assert max(math.dist(a, b) for a, b in zip(way, way[1:], strict=False)) <= 0.3 + 0.002
+    assert max(math.dist(a, b) for a, b in pairwise(way)) <= 0.3 + 0.002
     assert 7.5 <= len(way) * 0.1 <= 9  # half way round a circle of radius 5 within 20 units
     assert told(happened) == [("arrived", "ann")]
     assert (news(happened)[0].x, news(happened)[0].z) == (-20.12345, -30.0) == way[-1]
@@ -116,8 +118,8 @@ def test_the_last_walk_asked_for_is_the_one_that_ends() -> None:
         ({"target_agent_id": "ann"}, "unknown_target"),
     ],
 )  # fmt: skip
-def test_walks_that_lead_nowhere_are_refused(goal: dict[str, object], code: str) -> None:
-    """A walk to no place, to nobody, to who has left or to oneself is refused, and the walk before it goes on."""
+def test_walks_that_lead_nowhere_are_refused(goal: dict[str, Any], code: str) -> None:
+    """A walk to no place, nobody, who has left or oneself is refused, and the walk before it goes on."""
     world = peopled("ann", "gone")
     stand(world, "ann", 0, 20)
     done(world, c.WorldLeave(agent_id="gone"))
@@ -203,7 +205,7 @@ def test_an_arrival_that_could_not_be_stored_is_told_later() -> None:
 
 
 def test_a_late_tick_is_one_step() -> None:
-    """After a stall of ten seconds a walker makes one second's way, not a leap, and none when time goes back."""
+    """After a stall of ten seconds a walker makes one second's way, and none when time goes back."""
     world = peopled("ann")
     stand(world, "ann", 0, 20)
     world.advance(T0)

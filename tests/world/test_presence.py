@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from realmd.world import commands as c
 from realmd.world import events
+from realmd.world.engine import World
 from realmd.world.model import PALETTE, Skill
 from tests.world.worlds import (
-    T0, again, body, done, empty, join, news, pass_time, peopled, refusal, say, stand, told,
-)  # fmt: skip
+    T0,
+    again,
+    body,
+    done,
+    empty,
+    join,
+    news,
+    pass_time,
+    peopled,
+    refusal,
+    say,
+    stand,
+    told,
+)
 
 MINUTE = 60_000
 
 
 def dozes(happened: list[events.Event]) -> list[tuple[str, bool]]:
-    return [(e.agent_id, e.dozing) for e in happened if isinstance(e, events.Action) and e.dozing is not UNSET]
+    shown = [event for event in happened if isinstance(event, events.Action)]
+    return [(event.agent_id, event.dozing) for event in shown if event.dozing is not UNSET]
 
 
 def test_who_joins_is_told_and_stands_on_open_ground() -> None:
@@ -133,9 +148,9 @@ def test_a_clock_set_back_postpones_nothing() -> None:
     assert told(pass_time(world, back, 361)) == [("leave", "ann", "silent")]
 
 
-def player(world, name: str = "human-1") -> None:
-    done(world, c.LinkOpened(agent_id=name))
-    done(world, c.PlayerJoin(agent_id=name, name="Eve"))
+def player(world: World) -> None:
+    done(world, c.LinkOpened(agent_id="human-1"))
+    done(world, c.PlayerJoin(agent_id="human-1", name="Eve"))
 
 
 def test_a_player_leaves_with_its_socket() -> None:
@@ -211,7 +226,7 @@ def test_who_could_not_enter_leaves_no_trace() -> None:
     done(world, c.WorldLeave(agent_id="ann"))
     world.seal()
     join(world, "bob")
-    done(world, c.WorldEmote(agent_id="bob"))
+    stand(world, "bob", 1, 1)
     world.undo(world.seal())
     assert "bob" not in {*world.heard, *world._allowance, *world.unsaved}
 
@@ -224,13 +239,9 @@ def test_a_new_map_leaves_nobody_in_a_wall() -> None:
     done(world, c.GoToWorkstation(agent_id="bob", workstation_id="command-nexus"))
     pass_time(world, T0, 0.2)
     for name, (x, z) in (("ann", (-20.0, -20.0)), ("cyr", (99.0, 0.0))):
-        was = body(world, name)
-        world.place(type(was)(was.agent_id, x, z, walk=was.walk))
+        world.place(replace(body(world, name), x=x, z=z))
     rest = {k: v for k, v in world.atlas.workstations.items() if k not in ("audit-helm", "command-nexus")}
-    world.atlas = type(world.atlas)(
-        world.atlas.name, world.atlas.half, world.atlas.zones, world.atlas.buildings, rest,
-        world.atlas.inhabitants, world.atlas.spawns, world.atlas.ground,
-    )  # fmt: skip
+    world.atlas = replace(world.atlas, workstations=rest)
     world = again(world, T0)
     ground = world.atlas.ground
     assert all(ground.inside(b.x, b.z) and not ground.blocked(b.x, b.z) for b in world.tables.bodies.values())

@@ -68,13 +68,14 @@ def test_payloads_are_bounded() -> None:
 
 def test_an_inbox_can_be_full() -> None:
     """Nobody has more than so many requests open, sent or received, nor has the realm in all."""
-    world = peopled("ann", "bob", "cyr", "dee", open_requests=2, requests=3)
+    world = peopled("ann", "bob", "cyr", "dee", open_requests=2, requests=4)
     for sender in ("ann", "bob"):
         done(world, request(sender, "dee"))
     assert refusal(world, request("cyr", "dee")) == "inbox_full"
     (own,) = done(world, request("ann", "ann"))
     assert refusal(world, request("ann", "bob")) == "inbox_full"  # has sent two
-    assert refusal(world, request("cyr", "bob")) == "inbox_full"  # the realm has three
+    done(world, request("bob", "cyr"))
+    assert refusal(world, request("cyr", "bob")) == "inbox_full"  # the realm has four
     done(world, c.AgentRespond(agent_id="ann", request_id=own.request_id, response=None))
     done(world, request("cyr", "bob"))
 

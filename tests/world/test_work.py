@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from realmd.world import commands as c
 from realmd.world.engine import World
 from realmd.world.rules.work import REACH
 from tests.world.worlds import (
-    ATLAS, T0, again, body, done, join, news, pass_time, peopled, refusal, stand, told,
-)  # fmt: skip
+    ATLAS,
+    T0,
+    again,
+    body,
+    done,
+    join,
+    news,
+    pass_time,
+    peopled,
+    refusal,
+    stand,
+    told,
+)
 
 NEXUS = ATLAS.workstations["command-nexus"]
 
@@ -110,10 +122,23 @@ def test_claiming_another_station_gives_the_first_back() -> None:
     assert told(pass_time(world, T0 + 10_000, 1)) == [("arrived", "ann")]
 
 
+def test_a_neighbouring_station_is_taken_in_exchange() -> None:
+    """Even of two stations in reach of each other an agent holds one."""
+    world = holding("ann")
+    near = replace(NEXUS, id="near", x=NEXUS.x + 1)
+    world.atlas = replace(world.atlas, workstations={**ATLAS.workstations, "near": near})
+    done(world, go("ann", "near"))
+    assert told(pass_time(world, T0, 1)) == [
+        ("arrived", "ann"), ("work", "ann", "left"), ("work", "ann", "claimed"),
+    ]  # fmt: skip
+    assert ([*world.tables.claims], world.holding) == (["near"], {"ann": "near"})
+
+
 def test_a_lease_ends_when_its_holder_is_gone() -> None:
     """Leaving, falling silent, walking off and moving off all free the station; a step aside does not."""
     world = holding("ann")
-    assert told(done(world, c.WorldLeave(agent_id="ann"))) == [("work", "ann", "left"), ("leave", "ann", "asked")]
+    left = done(world, c.WorldLeave(agent_id="ann"))
+    assert told(left) == [("work", "ann", "left"), ("leave", "ann", "asked")]
     world = holding("ann")
     assert told(pass_time(world, T0, 361)) == [("work", "ann", "left"), ("leave", "ann", "silent")]
     world = holding("ann")
@@ -139,6 +164,17 @@ def test_a_holder_cannot_get_away_while_the_store_is_away() -> None:
     assert world.claim_of("ann") is not None
     world.durable = True
     assert told(pass_time(world, T0 + 5000, 5)) == [("work", "ann", "left"), ("arrived", "ann")]
+
+
+def test_a_lease_whose_end_was_undone_ends_later() -> None:
+    """Who gave its station back and went, which could not be stored, holds it no longer once it can."""
+    world = holding("ann")
+    world.seal()
+    done(world, c.WorkstationLeave(agent_id="ann"))
+    stand(world, "ann", 30, 30)
+    world.undo(world.seal())
+    assert told(pass_time(world, T0, 1)) == [("work", "ann", "left")]
+    assert body(world, "ann").x == 30
 
 
 def test_leases_walks_and_work_survive_a_restart() -> None:

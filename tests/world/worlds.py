@@ -11,7 +11,7 @@ from realmd.errors import Rejection
 from realmd.world import commands, events
 from realmd.world.atlas import parse
 from realmd.world.commands import Command
-from realmd.world.engine import Limits, Outcome, World
+from realmd.world.engine import Limits, World
 from realmd.world.model import Body
 
 ATLAS = parse((Path(__file__).parents[2] / "etc/realmd/world.toml").read_text("utf-8"))
@@ -46,12 +46,12 @@ def again(world: World, now: int) -> World:
     return other
 
 
-def say(world: World, command: Command, now: int = T0) -> Outcome:
+def say(world: World, command: Command, now: int = T0) -> Any:
     """Let the world decide on one command."""
     return world.apply(command, now)
 
 
-def done(world: World, command: Command, now: int = T0) -> tuple[events.Event, ...]:
+def done(world: World, command: Command, now: int = T0) -> tuple[Any, ...]:
     """What came of a command that must not be refused."""
     outcome = world.apply(command, now)
     assert not isinstance(outcome, Rejection), outcome
@@ -65,7 +65,7 @@ def refusal(world: World, command: Command, now: int = T0) -> str:
     return outcome.code
 
 
-def join(world: World, agent_id: str, now: int = T0, **fields: Any) -> tuple[events.Event, ...]:
+def join(world: World, agent_id: str, now: int = T0, **fields: Any) -> tuple[Any, ...]:
     return done(world, commands.Register(agent_id=agent_id, **fields), now)
 
 

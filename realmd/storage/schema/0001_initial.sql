@@ -5,7 +5,8 @@
 -- Bodies are JSON in TEXT, so that `sqlite3 realm.sqlite 'SELECT body FROM events'` reads them.
 
 -- seq: the realm's last seq, kept even when every event is pruned.
--- clean: 1 after an orderly stop, 0 while open.  probe: when the store last proved writable (ms).
+-- clean: 1 after an orderly stop, 0 while open.  probe: when the store last proved writable
+-- (ms), over and over.
 CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL);
 INSERT INTO meta (key, value) VALUES ('seq', '0'), ('clean', '1'), ('probe', '0');
 

@@ -12,6 +12,7 @@ from ...errors import Refused
 from .. import commands, events
 from ..engine import World, rule
 from ..model import BIO_CUT, NAME_CUT, PALETTE, Body, Profile
+from .work import release, release_if_away
 
 
 @rule(commands.Register)
@@ -84,8 +85,6 @@ def ensure_present(world: World, agent_id: str, now: int) -> Iterator[events.Eve
 
 def depart(world: World, agent_id: str, now: int, reason: Any) -> Iterator[events.Event]:
     """Take the agent out of the world, freeing its workstation and its seat."""
-    from .work import release
-
     if world.body(agent_id) is None:
         return
     yield from release(world, agent_id, now)
@@ -113,6 +112,8 @@ def expire(world: World, agent_id: str, now: int) -> Iterator[events.Event]:
     elif (silent >= world.limits.doze_after) != body.dozing:
         world.place(replace(body, dozing=not body.dozing, action="idle"))
         yield events.Action(agent_id=agent_id, timestamp=now, action="idle", dozing=not body.dozing)
+    if agent_id in world.holding:  # a lease given back, or so it seemed, before its holder went
+        yield from release_if_away(world, world.tables.bodies[agent_id], now)
 
 
 def _admit(world: World, command: commands.Register, now: int, player: bool) -> Iterator[events.Event]:

@@ -1,0 +1,234 @@
+"""Writes the parts of the documents that are made from the code: `python docs/generate.py`.
+
+A document holds, for each part, the lines ``.. generated: NAME`` and ``.. end of generated: NAME``;
+what stands between them is replaced.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import NODEFAULT, Struct, inspect
+
+from realmd.config_text import SETTINGS, toml
+from realmd.errors import REFUSALS
+from realmd.gateway.websocket import MAX_LINKS, PLAYER_NAME
+from realmd.ops.files import RESERVED_FILES
+from realmd.protocol import classic
+from realmd.protocol.dialects import WINDOW_BITS, WORTH_DEFLATING
+from realmd.runtime.daemon import STOP_PATIENCE
+from realmd.runtime.history import History
+from realmd.runtime.journal import BACKLOG
+from realmd.runtime.realm import MAX_EVENTS
+from realmd.settings import ENVIRONMENT, OPTIONS
+from realmd.world import events
+from realmd.world.commands import COMMANDS
+from realmd.world.engine import Limits
+from realmd.world.model import BIO_CUT, NAME_CUT, TEXT_CUT
+from realmd.world.queries import QUERIES
+from realmd.world.rules.movement import BESIDE
+from realmd.world.rules.work import REACH
+from realmd.world.space import Grid
+
+DOCS: Final = Path(__file__).resolve().parent
+PATTERNS: Final = {
+    "^#[0-9a-fA-F]{6}$": "``#rrggbb``",
+    "^[^\\x00-\\x1f\\x7f-\\x9f]+$": "no control characters",
+}
+NAMES: Final = {
+    inspect.StrType: "string",
+    inspect.FloatType: "number",
+    inspect.IntType: "integer",
+    inspect.BoolType: "boolean",
+    inspect.AnyType: "any JSON",
+}
+Row = tuple[str, ...]
+
+
+def table(widths: str, *rows: Row) -> str:
+    """A list-table; the first row is its head.  A cell may hold several lines."""
+    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
+    for row in rows:
+        for number, cell in enumerate(row):
+            first, *rest = [part for line in cell.splitlines() for part in wrapped(line)] or [""]
+            lines.append(f"   {'*' if number == 0 else ' '} - {first}".rstrip())
+            lines += [f"       {line}".rstrip() for line in rest]
+    return "\n".join(lines)
+
+
+def wrapped(line: str) -> list[str]:
+    hang = "  " if line.startswith("- ") else ""
+    return textwrap.wrap(line, 90, subsequent_indent=hang, break_on_hyphens=False) or [""]
+
+
+def sentence(struct: type) -> str:
+    return " ".join((struct.__doc__ or "").split()).replace("`", "``")
+
+
+def fields_of(struct: type[Struct], without: Iterable[str] = ()) -> str:
+    """The fields of `struct` as a list, the required first."""
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)
+    shown = sorted((f for f in info.fields if f.encode_name not in without), key=lambda f: not f.required)
+    return "\n".join(f"- {field_line(field)}" for field in shown) or "none"
+
+
+def field_line(field: inspect.Field) -> str:
+    star = r" \*" if field.required else ""
+    default = ""
+    if field.default not in (NODEFAULT, None, "", ()) and not field.required:
+        shown = f"{field.default:g}" if isinstance(field.default, float) else field.default
+        default = f"; default ``{shown}``"
+    return f"``{field.encode_name}``{star}: {kind_of(field.type)}{default}"
+
+
+def kind_of(kind: inspect.Type) -> str:
+    """A type in words, with its bounds."""
+    match kind:
+        case inspect.Metadata():
+            return kind_of(kind.type)
+        case inspect.UnionType():
+            return " or ".join(kind_of(t) for t in kind.types if not isinstance(t, inspect.NoneType))
+        case inspect.LiteralType():
+            return "one of " + ", ".join(f"``{value}``" for value in sorted(kind.values, key=str))
+        case inspect.VarTupleType():
+            most = f" of at most {kind.max_length}" if kind.max_length is not None else ""
+            return f"list{most}: {kind_of(kind.item_type)}"
+        case inspect.StructType():
+            return "{" + ", ".join(field_line(field) for field in kind.fields) + "}"
+    return f"{NAMES[type(kind)]}{bounds_of(kind)}"
+
+
+def bounds_of(kind: inspect.Type) -> str:
+    least, most = getattr(kind, "min_length", None), getattr(kind, "max_length", None)
+    said: list[str] = []
+    if most is not None:
+        said.append(f"{least or 0} to {most} characters")
+    elif least:
+        said.append("not empty")
+    if pattern := getattr(kind, "pattern", None):
+        said.append(PATTERNS[pattern])
+    return f" ({', '.join(said)})" if said else ""
+
+
+def commands() -> str:
+    return asks(COMMANDS)
+
+
+def queries() -> str:
+    return asks(QUERIES)
+
+
+def asks(structs: dict[str, Any]) -> str:
+    rows = [(f"``{name}``", sentence(cls), fields_of(cls)) for name, cls in structs.items()]
+    return table("22 38 40", ("Name", "What it asks", "Arguments (\\* required)"), *rows)
+
+
+def wishes() -> str:
+    kinds = [(name, decoder.type) for name, decoder in classic.WISHES.items()]
+    rows = [(f"``{name}``", sentence(kind), fields_of(kind)) for name, kind in kinds]
+    return table("22 38 40", ("``type``", "What it asks for", "Fields (\\* required)"), *rows)
+
+
+def event_types() -> str:
+    """Every event that goes over the wire, the ephemeral ones first."""
+    journalled = events.JOURNALLED.__args__
+    rows = []
+    for cls in (events.Position, events.Action, *journalled):
+        if issubclass(cls, events.Private):
+            reach = "sender and receiver; durable"
+        elif issubclass(cls, events.Durable):
+            reach = "everyone; durable"
+        else:
+            reach = "viewers near by; ephemeral"
+        tag = str(cls.__struct_config__.tag)
+        rows.append((f"``{tag}``", sentence(cls), reach, fields_of(cls, ("agentId", "timestamp", "seq"))))
+    return table("14 30 18 38", ("``worldType``", "What happened", "Reaches", "Fields"), *rows)
+
+
+def refusals() -> str:
+    rows = [(f"``{code}``", text.replace("`", "``")) for code, text in REFUSALS.items()]
+    return table("26 74", ("``code``", "Meaning"), *rows)
+
+
+def limits() -> str:
+    """Limits that are no setting."""
+    world = Limits()
+    grid = Grid(50.0)
+    history = History.__init__.__defaults__
+    assert history is not None
+    rows = [
+        ("A name is cut at", f"{NAME_CUT} characters ({PLAYER_NAME} for a player of the page)"),
+        ("A bio is cut at", f"{BIO_CUT} characters"),
+        ("Chat and work notes are cut at", f"{TEXT_CUT} characters"),
+        ("``payload`` and ``response`` as JSON", f"{world.payload_bytes} bytes, else ``too_long``"),
+        ("Levels of lists and objects in them", f"{classic.MOST_LEVELS}, else HTTP 400"),
+        ("Open requests from or to one agent", f"{world.open_requests}, else ``inbox_full``"),
+        ("Open requests in all", f"{world.requests}, else ``inbox_full``"),
+        ("Plugins in the catalogue", f"{world.plugins}, else ``catalogue_full``"),
+        ("Profiles known", f"{world.profiles}; beyond it, who was away the longest is forgotten"),
+        ("Events in one answer", f"{MAX_EVENTS}, whatever ``limit`` asks for"),
+        ("Public events kept in memory", f"the newest {history[0]}; older ones are read from the store"),
+        ("Events that may wait for the store", f"{BACKLOG}, else ``storage_unavailable``"),
+        ("Agents that one WebSocket speaks for", f"{MAX_LINKS}; further ones are obeyed, but not linked"),
+        ("Radius of an area of interest", f"{grid.radius:g} units, in cells of {grid.size:g}"),
+        ("Distance at which a station's holder has walked off", f"{REACH:g} units"),
+        ("Distance at which a walk to an agent ends", f"{BESIDE:g} units"),
+        ("Message worth deflating", f"{WORTH_DEFLATING} bytes or more, {1 << WINDOW_BITS}-byte window"),
+        ("File descriptors kept back from connections", str(RESERVED_FILES)),
+        ("What one stage of the daemon may take to stop", f"{STOP_PATIENCE:g} s"),
+    ]
+    return table("45 55", ("Limit", "Value"), *rows)
+
+
+def settings() -> str:
+    """Every setting, with the names it has in the environment and among the options."""
+    rows = []
+    for path, setting in SETTINGS.items():
+        own = f"REALMD_{setting.section}_{setting.key}".upper()
+        names = [own, *(old for old, meant in ENVIRONMENT.items() if meant == path)]
+        listed = "\n".join(f"- ``{name}``" for name in names)
+        if options := [f"``--{option}``" for option, meant in OPTIONS.items() if meant == path]:
+            listed += f"\n- option {options[0]}"
+        meaning = f"{setting.description}\n\nDefault ``{toml(setting.default)}``; {setting.allowed}."
+        rows.append((f"``{path}``", meaning.replace(' "*" ', ' ``"*"`` '), listed))
+    return table("24 44 32", ("Key in realmd.toml", "Meaning", "Also given as"), *rows)
+
+
+PARTS: Final[dict[str, dict[str, Callable[[], str]]]] = {
+    "protocol.rst": {
+        "commands": commands,
+        "queries": queries,
+        "wishes": wishes,
+        "events": event_types,
+        "refusals": refusals,
+        "limits": limits,
+    },
+    "operations.rst": {"settings": settings},
+}
+
+
+def rendered(document: str, text: str) -> str:
+    """The text of `document` with each of its generated parts made anew."""
+    for name, make in PARTS[document].items():
+        begin, end = f".. generated: {name}\n", f".. end of generated: {name}\n"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"{document} must hold `{begin.strip()}` and `{end.strip()}` once")
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{make()}\n\n{end}{rest.split(end)[1]}"
+    return text
+
+
+def main() -> int:
+    for document in PARTS:
+        path = DOCS / document
+        path.write_text(rendered(document, path.read_text("utf-8")), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

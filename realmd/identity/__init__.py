@@ -1,0 +1,1 @@
+"""Who is speaking: tokens, keys and signatures as pure functions.  Time and entropy come in as arguments."""

@@ -1,0 +1,59 @@
+"""What /health looks at: one function a check, from what some part knows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from ..runtime.journal import Journal
+from ..runtime.thinker import Thinker
+
+Status = Literal["ok", "degraded", "failed"]
+
+
+class Check(Struct, frozen=True, omit_defaults=True):
+    """One check: its status, why it is not ok, and its figures."""
+
+    status: Status
+    reason: str = ""
+    figures: dict[str, Any] = {}
+
+
+def tick_check(lag: float, interval: float, age: float) -> Check:
+    """The tick: late by `lag` s at its last begin, which was `age` s ago."""
+    figures = {"lagMs": round(lag * 1000, 1), "intervalMs": round(interval * 1000)}
+    if age > max(10 * interval, 2.0):
+        return Check("failed", f"no tick for {age:.1f} s", figures)
+    if lag > interval:
+        return Check("degraded", f"ticks begin {lag * 1000:.0f} ms late", figures)
+    return Check("ok", figures=figures)
+
+
+def work_check(failing: Iterable[str]) -> Check:
+    """The periodic work; `failing` names what raised at its last run."""
+    names = sorted(failing)
+    return Check("degraded", f"failing: {', '.join(names)}") if names else Check("ok")
+
+
+def storage_check(journal: Journal) -> Check:
+    figures = {"lastCommitMs": round(journal.commit_seconds * 1000, 2), "failures": journal.failures}
+    if not journal.accepting():
+        return Check("failed", "nothing can be made durable", figures)
+    return Check("ok", figures=figures)
+
+
+def thinker_check(thinker: Thinker) -> Check:
+    status = thinker.status()
+    asleep = [name for name, mind in status["minds"].items() if mind["state"] in ("asleep", "stuck")]
+    if asleep:
+        return Check("degraded", f"minds asleep: {', '.join(asleep)}", {"minds": status["minds"]})
+    return Check("ok", figures={"minds": len(status["minds"])})
+
+
+def loop_check(lag: float) -> Check:
+    figures = {"delayMs": round(lag * 1000, 1)}
+    return (
+        Check("degraded", "the event loop is late", figures) if lag > 0.25 else Check("ok", figures=figures)
+    )

@@ -1,0 +1,145 @@
+"""The documents say what is: their tables are made from the code, and what they name is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import twisted.internet.tcp
+from twisted.internet.testing import MemoryReactorClock
+
+from realmd import tap
+from realmd.config import OWN_NAMES, load
+from realmd.ctl import SUBCOMMANDS
+from realmd.errors import REFUSALS
+from realmd.settings import ENVIRONMENT, SECTIONS
+from realmd.world.commands import COMMANDS
+from realmd.world.queries import QUERIES
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = ("README.rst", "docs/architecture.rst", "docs/operations.rst", "docs/protocol.rst")
+TEXTS = {name: (ROOT / name).read_text("utf-8") for name in DOCUMENTS}
+ALL = "\n".join(TEXTS.values())
+LITERALS = [" ".join(found.split()) for found in re.findall(r"``([^`]+)``", ALL)]
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """The script docs/generate.py."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs/generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The metrics and the HTTP door of a daemon that was built, and not started."""
+    made: dict[str, Any] = {}
+
+    def kept(kind: type) -> Any:
+        def make(*args: Any) -> Any:
+            made[kind.__name__] = kind(*args)
+            return made[kind.__name__]
+
+        return make
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tap, "Metrics", kept(tap.Metrics))
+        patch.setattr(tap, "Door", kept(tap.Door))
+        patch.setattr(tap, "raise_file_limit", lambda: 1024)
+        config = load(None, {"STATE_DIRECTORY": str(tmp_path_factory.mktemp("state"))}, {})
+        tap.build(config, tap.read_atlas(config), MemoryReactorClock())
+    return made
+
+
+@pytest.mark.parametrize("document", ["operations.rst", "protocol.rst"])
+def test_generated_tables_are_fresh(generate: ModuleType, document: str) -> None:
+    """What a client's author reads is what validates; if not, run `python docs/generate.py`."""
+    text = TEXTS[f"docs/{document}"]
+    assert generate.rendered(document, text) == text
+
+
+def test_every_metric_is_explained_and_exists(parts: dict[str, Any]) -> None:
+    """Who writes an alert finds every metric in the operations document, and none that is not there."""
+    exported = set(re.findall(r"^# TYPE (\w+)", parts["Metrics"].render().decode(), re.MULTILINE))
+    explained = {word for word in LITERALS if re.fullmatch(r"realmd_[a-z_]+", word)}
+    assert explained == exported
+
+
+def test_every_path_exists(parts: dict[str, Any]) -> None:
+    """No document sends anybody to a path that the realm does not serve, and none is left out."""
+    door = parts["Door"]
+    served = {f"GET {path.decode()}" for path in door._get} | {f"POST {p.decode()}" for p in door._post}
+    named = {found.partition("?")[0] for found in re.findall(r"``((?:GET|POST) /[^`]*)``", ALL)}
+    files = {f"GET /{path.relative_to(ROOT / 'realmd/web').as_posix()}" for path in _web_files()}
+    assert named == served - files
+    curled = set(re.findall(r"(?:\$R|127\.0\.0\.1:\d+)(/[\w/]*[\w])", ALL))
+    assert {path for path in curled if not {f"GET {path}", f"POST {path}"} & served} == set()
+
+
+def _web_files() -> list[Path]:
+    return [path for path in (ROOT / "realmd/web").rglob("*") if path.is_file()]
+
+
+def test_every_command_has_its_answer_told() -> None:
+    """Each command and query stands in a table of answers, and none is shown that is not there."""
+    rows = re.findall(r"^   \* - ``([a-z-]+)``$", TEXTS["docs/protocol.rst"], re.MULTILINE)
+    known = COMMANDS.keys() | QUERIES.keys()
+    assert {name for name in known if rows.count(name) < 2} == set()
+    sent = re.findall(r'"command":\s*"([a-z-]+)"', ALL) + re.findall(r'"type":"([a-z]+-[a-z-]+)"', ALL)
+    assert set(sent) - known == set()
+
+
+def test_every_refusal_named_is_one() -> None:
+    """A program that looks for a code from the documents can meet it."""
+    told = TEXTS["docs/protocol.rst"]
+    rows = re.findall(r"^   \* - ``[a-z-]+``\n     -.*?(?=^   \* - |^[^\s])", told, re.MULTILINE | re.DOTALL)
+    codes = {word for row in rows for word in re.findall(r"``([a-z]+_[a-z_]+)``", row)}
+    assert codes - REFUSALS.keys() == set()
+
+
+def test_every_setting_and_variable_exists() -> None:
+    """A name copied from a document into a configuration means something."""
+    keys = {f"{section}.{field}" for section, cls in SECTIONS.items() for field in cls.__struct_fields__}
+    sections = "|".join(SECTIONS)
+    named = {word for word in LITERALS if re.fullmatch(rf"(?:{sections})\.[a-z_]+", word)}
+    assert named - keys - {"world.toml"} == set()
+    variables = set(re.findall(r"\bREALMD_[A-Z_]*[A-Z]\b", ALL)) - {"REALMD_CONFIG"}
+    assert variables - OWN_NAMES.keys() == set()
+    assert {name for name in ENVIRONMENT if name not in TEXTS["docs/operations.rst"]} == set()
+
+
+def test_every_tool_exists() -> None:
+    """Each make target, realmctl command and file that a document names is there."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"^ *(?:\$ )?make ([a-z]+)", ALL, re.MULTILINE)) - targets == set()
+    assert set(re.findall(r"\brealmctl ([a-z]+)\b", ALL)) - SUBCOMMANDS.keys() == set()
+    paths = [word for word in LITERALS if re.match(r"(?:realmd|tests|twisted|etc)/[\w/.]+$", word)]
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
+
+
+def test_every_log_line_is_one_that_is_written() -> None:
+    """Who greps the log for a pattern of the operations document finds it when it happens."""
+    logs = TEXTS["docs/operations.rst"].partition("What to look for")[2].partition("\nFiles\n")[0]
+    patterns = re.findall(r"^   \* - ``([^`]+)``", logs, re.MULTILINE)
+    sources = [*(ROOT / "realmd").rglob("*.py"), Path(twisted.internet.tcp.__file__)]
+    code = "\n".join(path.read_text("utf-8") for path in sources)
+    assert len(patterns) > 20
+    assert [pattern for pattern in patterns if pattern not in code] == []
+
+
+def test_every_answer_shown_is_json() -> None:
+    """An answer in the README, once its omissions are taken out, is what a JSON reader accepts."""
+    blocks = re.findall(r'^    (\{"ok".*(?:\n     .*)*)', TEXTS["README.rst"], re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        whole = re.sub(r"\n\s+", " ", block)
+        json.loads(re.sub(r",?\s*…(?=[\]}])|(?<=[\[{])…,?|,…(?=,)", "", whole))
