@@ -47,7 +47,7 @@ def test_keys_reach_everything(open_page: Open) -> None:
     for _ in range(30):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
-    assert {"view", "to-map", "tab-talk", "find", "log", "join-open"} <= set(reached)
+    assert {"view", "to-sound", "tab-talk", "find", "log", "join-open"} <= set(reached)
     page.focus("#tab-talk")
     page.keyboard.press("ArrowRight")
     assert page.is_visible("#panel-people")

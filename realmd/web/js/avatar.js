@@ -1,9 +1,10 @@
 /** The human's own body: joins, walks under the hand, speaks; comes back after a lost link. */
 
-/** Units a second, times a second, and ms that a body walked by hand keeps its own place after stopping. */
+/** Units a second; ms between two tellings, until a stop is seen as the daemon saw it, and at the longest. */
 const SPEED = 4.6;
 const TELL_EVERY = 100;
-const SETTLE = 700;
+const SETTLE = 400;
+const AT_LAST = 5000;
 
 export class Avatar extends EventTarget {
   /** @param {import('./net.js').Net} net @param {import('./state.js').State} state */
@@ -129,7 +130,9 @@ export class Avatar extends EventTarget {
     if (!agent.driven) return;
     agent.driven.speed = 0;
     this.stopped ||= ms;
-    if (ms - this.stopped > SETTLE) agent.driven = null;
+    const { x = NaN, z = NaN } = agent.motion.latest ?? {};
+    const there = Math.hypot(x - agent.driven.x, z - agent.driven.z) < 0.05;
+    if (ms - this.stopped > (there ? SETTLE : AT_LAST)) agent.driven = null;
   }
 
   /** @param {{x: number, z: number, rotation: number}} at @param {number} ms */

@@ -18,6 +18,8 @@ export class Camera {
     this.goal = { x: 0, y: 2, z: 0, yaw: 0, pitch: 0.4, far: 40 };
     this.now = { ...this.goal };
     this.touched = false;
+    /** Whether somebody large was just attached, and wants room. */
+    this.fitting = false;
     this.overview();
     Object.assign(this.now, this.goal);
     this.now.far *= 1.25;
@@ -45,6 +47,7 @@ export class Camera {
     if (id && this.follow !== id) {
       this.goal.far = min(this.goal.far, far);
       this.goal.pitch = max(0.28, min(this.goal.pitch, 0.5));
+      this.fitting = true;
     }
     this.follow = id;
   }
@@ -79,6 +82,10 @@ export class Camera {
    */
   update(dt, followed, still) {
     const { goal, now } = this;
+    if (followed && this.fitting) {
+      goal.far = max(goal.far, followed.head * 2.6);
+      this.fitting = false;
+    }
     if (followed) Object.assign(goal, { x: followed.x, y: followed.y + followed.head * 0.7, z: followed.z });
     const ease = still ? 1 : 1 - exp(-dt * 6);
     for (const key of /** @type {(keyof typeof goal)[]} */ (Object.keys(goal))) now[key] += (goal[key] - now[key]) * ease;

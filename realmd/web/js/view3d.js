@@ -24,7 +24,7 @@ export class View3d {
     this.camera = new Camera(state.atlas.bounds);
     this.herd = new Herd(this.world.scene, state, this.world.glow);
     this.ring = new THREE.Mesh(
-      new THREE.RingGeometry(0.9, 1.05, 40).rotateX(-Math.PI / 2),
+      new THREE.RingGeometry(0.97, 1.05, 40).rotateX(-Math.PI / 2),
       new THREE.MeshBasicMaterial({ color: '#ffd9a0', transparent: true, opacity: 0.9, depthWrite: false }),
     );
     this.ring.renderOrder = 2;

@@ -13,6 +13,8 @@ import { themeOf } from './themes.js';
 
 /** The floor is painted and lit so far beyond the bounds. */
 const MARGIN = 12;
+/** Of a zone's light (cd). */
+const BRIGHT = 42;
 
 export class World {
   /** @param {import('../state.js').Atlas} atlas */
@@ -49,7 +51,7 @@ export class World {
   /** A real light for each of the first zones, so that what moves is lit by them. @param {import('../state.js').Atlas} atlas */
   zoneLights(atlas) {
     return atlas.zones.slice(0, 5).map((zone) => {
-      const light = new THREE.PointLight(themeOf(zone).light, 90, Math.max(zone.width, zone.depth) * 0.9, 1.35);
+      const light = new THREE.PointLight(themeOf(zone).light, BRIGHT, Math.max(zone.width, zone.depth) * 0.9, 1.35);
       light.position.set(zone.x, 7, zone.z);
       this.scene.add(light);
       return light;
@@ -69,7 +71,7 @@ export class World {
     this.daylight.update(state.now());
     const flicker = 1 + (still ? 0 : 0.05 * Math.sin(time * 7.3) + 0.04 * Math.sin(time * 13.7 + 2));
     this.lights.forEach((light, i) => {
-      light.intensity = 90 * (1 + (flicker - 1) * (i % 2 ? 1 : -0.8));
+      light.intensity = BRIGHT * (1 + (flicker - 1) * (i % 2 ? 1 : -0.8));
     });
     const floor = /** @type {THREE.MeshLambertMaterial} */ (this.floor.material);
     floor.lightMapIntensity = 6 * flicker;
