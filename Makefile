@@ -80,7 +80,7 @@ $(VENV)/ready-to-test: $(VENV)/ready
 # What checks the page: a browser, TypeScript and axe-core; nothing of it is needed to run the realm.
 
 $(VENV)/browser: $(VENV)/made
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(call install,chromium)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(call install,chromium fonts-dejavu-core)
 	@touch $@
 
 node_modules/ready: package.json package-lock.json

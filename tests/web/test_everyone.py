@@ -25,13 +25,14 @@ def violations(page: Page) -> list[str]:
 
 def test_nothing_stands_in_the_way_of_anyone(daemon: Daemon, open_page: Open) -> None:
     """axe-core finds no violation: not in any panel, not on an agent's card, not at the door."""
-    page = open_page()
+    page = open_page(size=(1280, 760))
     page.click("#tab-people")
+    page.locator("#people .row", has_text="here since").first.wait_for()
+    keep(page, "map")
     page.locator("#people .row", has_text="Shalom").click()
     page.locator("#card h2", has_text="Shalom").wait_for()
     page.click("#join-open")
     found = {}
-    keep(page, "map")
     for tab in ("talk", "people", "stations", "places"):
         page.click(f"#tab-{tab}")
         page.locator(f"#panel-{tab} h3, #panel-{tab} li").first.wait_for()

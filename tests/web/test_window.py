@@ -78,6 +78,7 @@ def test_the_cavern_appears_with_everybody_where_they_are(daemon: Daemon, open_p
     page = open_page("/", size=(1280, 760))
     assert see(page, "() => document.body.dataset.ready") == "cavern"
     see(page, "() => realm.state.snapshots > 0 && realm.deep.herd.figures.has('vera')")
+    print("first picture (ms):", page.evaluate("performance.getEntriesByName('first-picture')[0].startTime"))
     drawn = page.evaluate(TORSOS)
     assert [round(v, 2) for v in drawn["guest"][0]] == [-12.5, 18.25]
     assert (len(drawn["dragon"]), len(drawn["kobold"])) == (1, 3)

@@ -5,9 +5,9 @@ export const DAY = 20 * 60_000;
 
 /** Share of the day, its name, sky, shaft, strength of the light from above. */
 const HOURS = /** @type {[number, string, string, string, number][]} */ ([
-  [0, 'night', '#0d1638', '#7f9dff', 0.34], [0.2, 'night', '#0d1638', '#7f9dff', 0.34], [0.29, 'dawn', '#e0876a', '#ffb48a', 0.55],
+  [0, 'night', '#0d1638', '#8aa5ff', 0.46], [0.2, 'night', '#0d1638', '#8aa5ff', 0.46], [0.29, 'dawn', '#e0876a', '#ffb48a', 0.55],
   [0.38, 'day', '#8fc4ff', '#fff1d0', 1], [0.68, 'day', '#8fc4ff', '#fff1d0', 1], [0.78, 'dusk', '#b8527a', '#ff9a8a', 0.55],
-  [0.88, 'night', '#0d1638', '#7f9dff', 0.34], [1, 'night', '#0d1638', '#7f9dff', 0.34],
+  [0.88, 'night', '#0d1638', '#8aa5ff', 0.46], [1, 'night', '#0d1638', '#8aa5ff', 0.46],
 ]);
 
 /** @param {number} ms the daemon's time */

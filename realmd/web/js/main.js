@@ -250,18 +250,35 @@ class Page {
   }
 }
 
+/** Write the words of the page where they belong. */
+function speak() {
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-t]'))) {
+    element.textContent = t(element.dataset.t ?? '');
+  }
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-label]'))) {
+    const label = t(element.dataset.label ?? '');
+    element.setAttribute('aria-label', label);
+    if (element instanceof HTMLInputElement) element.placeholder = label;
+  }
+}
+
 async function begin() {
-  for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(/** @type {HTMLElement} */ (element).dataset.t ?? '');
-  for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', t(/** @type {HTMLElement} */ (element).dataset.label ?? ''));
   const drawn = new URLSearchParams(location.search).has('map') ? null : graphics();
   const [{ world }, { profiles }, cavern] = await Promise.all([
     ask('api/world'), ipc('profiles'), drawn && import('./view3d.js'),
   ]);
   const state = new State(world);
   state.take({ type: 'profiles', profiles });
-  const deep = cavern && drawn && new cavern.View3d(/** @type {HTMLCanvasElement} */ (need('cavern')), state, drawn.software);
+  const canvas = need('cavern');
+  const deep = cavern && drawn && new cavern.View3d(/** @type {HTMLCanvasElement} */ (canvas), state, drawn.software);
   const realm = new Page(state, deep);
   realm.show(realm.view);
+  canvas.addEventListener('webglcontextlost', () => {
+    realm.deep = null;
+    realm.show(realm.flat);
+    need('to-map').hidden = true;
+    realm.toast(t('view.lost'));
+  });
   need('to-map').hidden = !deep;
   need('no-webgl').hidden = Boolean(deep) || new URLSearchParams(location.search).has('map');
   const loop = (/** @type {number} */ ms) => {
@@ -273,4 +290,16 @@ async function begin() {
   Object.assign(globalThis, { realm }); // for who looks inside: the tests, and the curious at the console
 }
 
-begin();
+/** Begin, again and again until the realm answers. */
+async function insist() {
+  try {
+    await begin();
+  } catch (error) {
+    console.warn(error);
+    need('loading').textContent = t('unreachable');
+    setTimeout(insist, 3000);
+  }
+}
+
+speak();
+insist();

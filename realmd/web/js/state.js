@@ -59,6 +59,8 @@ export class State extends EventTarget {
     this.room = { roomId: '', name: atlas.name, description: '', agents: 0, maxAgents: 0 };
     /** ms to add to this machine's clock to get the daemon's, as far as is known. */
     this.ahead = -Infinity;
+    /** When those here came in (ms), as far as is known. @type {Map<string, number>} */
+    this.arrivals = new Map();
     this.snapshots = 0;
     this.fresh = true;
   }
@@ -126,12 +128,14 @@ export class State extends EventTarget {
     const { worldType } = event;
     if (worldType === 'join' || worldType === 'profile') {
       const { name, color, bio, capabilities, skills } = event;
+      if (worldType === 'join') this.arrivals.set(event.agentId, event.timestamp);
       const before = this.profiles.get(event.agentId);
       this.learn({ ...before, agentId: event.agentId, name, color, bio, capabilities, skills });
       if (worldType === 'join' && !past && !agent) this.dispatchEvent(new CustomEvent('stranger', { detail: event.agentId }));
       this.tell('agents');
     } else if (worldType === 'leave' && !past) {
       this.agents.delete(event.agentId);
+      this.arrivals.delete(event.agentId);
       this.tell('agents');
     } else if (worldType === 'chat' && agent && !this.stale(event)) {
       agent.words = event.text;
@@ -195,6 +199,7 @@ export class State extends EventTarget {
 
   /** @param {Agent} agent @param {any} at */
   move(agent, at) {
+    if (!agent.motion.latest) Object.assign(agent.place, { x: at.x, y: at.y, z: at.z, rotation: at.rotation });
     agent.motion.add({ t: at.timestamp, x: at.x, y: at.y, z: at.z, rotation: at.rotation });
   }
 

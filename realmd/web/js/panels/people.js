@@ -43,9 +43,10 @@ export class People {
   fill(row, agent) {
     const { profile, place } = agent;
     /** @type {HTMLElement} */ (row.querySelector('.spot')).style.backgroundColor = profile.color;
+    const since = this.state.arrivals.get(agent.id);
     write(row.querySelector('.who'), profile.name);
     write(row.querySelector('.kind'), t(`kind.${agent.kind}`));
     write(row.querySelector('.doing'), t('people.row', { doing: doing(agent, this.state), zone: this.state.zoneAt(place.x, place.z).name }));
-    write(row.querySelector('.since'), agent.actionSince ? t('people.since', { time: clock(agent.actionSince) }) : '');
+    write(row.querySelector('.since'), since ? t('people.since', { time: clock(since) }) : '');
   }
 }

@@ -32,7 +32,7 @@ export class Places {
 
   /** @param {import('../state.js').Building | undefined} building @param {string} title @param {HTMLElement[]} content */
   section(building, title, content) {
-    const name = building && building.name !== title ? `${building.name} · ${title}` : title;
+    const name = building && building.name.toLowerCase() !== title.toLowerCase() ? `${building.name} · ${title}` : title;
     return h('section', { 'data-building': building?.id }, h('h3', { tabindex: '-1' }, name),
       building?.description ? h('p', { class: 'faint' }, building.description) : null, ...content);
   }
