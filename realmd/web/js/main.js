@@ -264,13 +264,16 @@ function speak() {
 
 async function begin() {
   const drawn = new URLSearchParams(location.search).has('map') ? null : graphics();
+  performance.mark('probed');
   const [{ world }, { profiles }, cavern] = await Promise.all([
     ask('api/world'), ipc('profiles'), drawn && import('./view3d.js'),
   ]);
+  performance.mark('loaded');
   const state = new State(world);
   state.take({ type: 'profiles', profiles });
   const canvas = need('cavern');
   const deep = cavern && drawn && new cavern.View3d(/** @type {HTMLCanvasElement} */ (canvas), state, drawn.software);
+  performance.mark('built');
   const realm = new Page(state, deep);
   realm.show(realm.view);
   canvas.addEventListener('webglcontextlost', () => {

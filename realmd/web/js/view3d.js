@@ -20,7 +20,7 @@ export class View3d {
     this.renderer.toneMapping = THREE.ACESFilmicToneMapping;
     this.renderer.toneMappingExposure = 1.25;
     this.quality = new Quality(software, () => this.eased());
-    this.world = new World(state.atlas);
+    this.world = new World(state.atlas, software);
     this.camera = new Camera(state.atlas.bounds);
     this.herd = new Herd(this.world.scene, state, this.world.glow);
     this.ring = new THREE.Mesh(

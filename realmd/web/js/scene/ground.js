@@ -153,17 +153,20 @@ function fit(pen, half) {
   pen.setTransform(scale, 0, 0, scale, SIZE / 2, SIZE / 2);
 }
 
-/** @param {HTMLCanvasElement} picture */
-function texture(picture) {
+/** @param {HTMLCanvasElement} picture @param {boolean} plain whether looking close must be cheap */
+function texture(picture, plain) {
   const made = new THREE.CanvasTexture(picture);
   made.colorSpace = THREE.SRGBColorSpace;
-  made.anisotropy = 4;
+  made.anisotropy = plain ? 1 : 4;
   made.flipY = false;
   return made;
 }
 
-/** @param {Atlas} atlas @param {number} half how far the floor is painted @param {import('./glow.js').Glow} glow */
-export function ground(atlas, half, glow) {
+/**
+ * @param {Atlas} atlas @param {number} half how far the floor is painted @param {import('./glow.js').Glow} glow
+ * @param {boolean} plain whether no graphics card draws
+ */
+export function ground(atlas, half, glow, plain) {
   const pen = canvas(SIZE);
   pen.imageSmoothingQuality = 'high';
   const stone = grain();
@@ -183,10 +186,10 @@ export function ground(atlas, half, glow) {
   for (let i = 0; i < uv.count; i++) uv.setY(i, 1 - uv.getY(i)); // row 0 is the north, as painted
   const lightMap = glow.texture();
   const material = new THREE.MeshLambertMaterial({
-    map: texture(pen.canvas), lightMap, lightMapIntensity: 6,
-    emissiveMap: texture(paintShine(atlas, half)), emissive: 0xffffff, emissiveIntensity: 1,
+    map: texture(pen.canvas, plain), lightMap, lightMapIntensity: 6,
+    emissiveMap: texture(paintShine(atlas, half), plain), emissive: 0xffffff, emissiveIntensity: 1,
   });
-  const detail = texture(stone);
+  const detail = texture(stone, plain);
   detail.wrapS = detail.wrapT = THREE.RepeatWrapping;
   material.onBeforeCompile = (shader) => {
     shader.uniforms.detail = { value: detail };

@@ -17,8 +17,8 @@ const MARGIN = 12;
 const BRIGHT = 42;
 
 export class World {
-  /** @param {import('../state.js').Atlas} atlas */
-  constructor(atlas) {
+  /** @param {import('../state.js').Atlas} atlas @param {boolean} plain whether no graphics card draws */
+  constructor(atlas, plain) {
     this.scene = new THREE.Scene();
     this.scene.background = new THREE.Color('#07060b');
     this.scene.fog = new THREE.FogExp2('#120d16', 0.0085);
@@ -35,7 +35,7 @@ export class World {
     this.cavern = new Cavern(atlas, this.glow);
     this.stations = new Stations(atlas, this.halos);
     this.buildings = buildings(atlas.buildings, this.halos);
-    this.floor = ground(atlas, half, this.glow);
+    this.floor = ground(atlas, half, this.glow, plain);
     this.daylight = new Daylight(this.cavern.centre, this.cavern.reach, this.cavern.tall);
     this.scene.add(
       this.floor, this.cavern.group, this.stations.group, this.buildings.group, this.daylight.group,
