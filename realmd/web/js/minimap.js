@@ -10,7 +10,7 @@ export class Minimap {
    */
   constructor(canvas, state, look) {
     this.state = state;
-    this.pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+    this.pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { willReadFrequently: true }));
     this.canvas = canvas;
     this.plan = groundPlan(state.atlas, canvas.width);
     canvas.height = this.plan.height;

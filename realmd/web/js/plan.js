@@ -8,7 +8,7 @@ export function groundPlan(atlas, size) {
   const { minX, maxX, minZ, maxZ } = atlas.bounds;
   canvas.width = size;
   canvas.height = Math.round((size * (maxZ - minZ)) / (maxX - minX));
-  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { willReadFrequently: true }));
   const scale = size / (maxX - minX);
   pen.setTransform(scale, 0, 0, scale, -minX * scale, -minZ * scale);
   pen.fillStyle = '#17131a';
