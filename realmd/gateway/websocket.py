@@ -260,6 +260,8 @@ class Connection(WebSocketServerProtocol):
     def _player_join(self, wish: classic.PlayerJoin) -> None:
         if self.player is not None:
             raise Fault("already joined")
+        if len(self.agents) >= MAX_LINKS:
+            raise Fault(f"this connection speaks for {MAX_LINKS} agents already")
         player = f"human-{self.factory.rng.getrandbits(48):012x}"
         name = wish.name.strip()[:PLAYER_NAME] or "Visitor"
 

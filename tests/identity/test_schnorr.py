@@ -48,7 +48,9 @@ def test_what_is_no_secret_signs_nothing(secret: bytes) -> None:
         schnorr.sign(bytes(32), secret, bytes(32))
 
 
-@pytest.mark.parametrize(("message", "aux"), [(bytes(31), bytes(32)), (bytes(32), b""), (bytes(32), bytes(31))])
+@pytest.mark.parametrize(
+    ("message", "aux"), [(bytes(31), bytes(32)), (bytes(32), b""), (bytes(32), bytes(31))]
+)
 def test_signing_draws_no_randomness_of_its_own(message: bytes, aux: bytes) -> None:
     """The same arguments give the same signature, or none."""
     with pytest.raises(ValueError, match=r"."):
