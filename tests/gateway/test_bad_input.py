@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,27 @@ async def test_a_connection_kept_alive_is_closed_when_nothing_comes(tmp_path: Pa
         assert (await wire.answer()).status == 200
         assert await wire.end() == b""
         assert realm.factory.timed_out == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_answer_that_nobody_takes_does_not_hold_its_connection(tmp_path: Path) -> None:
+    """Who asks for much, with or without keep-alive, and does not read is hung up on in time."""
+    server = {"port": 0, "idle_timeout_s": 0.3, "handshake_timeout_s": 5.0}
+    async with undisturbed(tmp_path, server=server) as realm:
+        for connection in ("close", "keep-alive"):
+            wire = await realm.wire()
+            while not realm.factory.channels:
+                await turn()
+            (channel,) = realm.factory.channels
+            line: Any = wire.transport
+            channel.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            wire.pause()
+            wire.write(request("POST", "/ipc", ipc("describe"), connection=connection) * 20)
+            while channel.transport.connected:
+                channel.abortTimeout = 0.1
+                await turn()
+            wire.hang_up()
 
 
 @pytest_twisted.ensureDeferred

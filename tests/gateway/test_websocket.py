@@ -263,7 +263,7 @@ async def test_a_client_that_says_goodbye_and_does_not_read_is_hung_up_on(tmp_pa
         sleeper.wire.pause()
         await shout(talker, realm, lambda: other.outbox._size > 20_000)
         sleeper.frame(CLOSE, struct.pack("!H", 1000))
-        while realm.factory.open > 1:
+        while other.transport.connected:
             await turn()
 
 

@@ -108,11 +108,15 @@ def test_a_header_with_any_mutation_is_refused(encoded: str) -> None:
 
 
 def test_scheme_and_padding() -> None:
-    """`nostr` in any case and base64 without padding are taken, as some clients write them."""
+    """`nostr` in any case and base64 without padding are taken, as some clients do; nothing else is."""
     bare = event(27235, *TAGS, content=" ")
     assert header(bare).endswith("=")
     for value in (header(bare).rstrip("="), header(bare).replace("Nostr", "nostr")):
         assert check_http(value, URL, "POST", BODY, NOW).event_id == bare.id
+    head, last = header(bare).rstrip("=")[:-1], header(bare).rstrip("=")[-1]
+    for other in sorted(set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") - {last}):
+        with pytest.raises(NotProven):
+            check_http(head + other, URL, "POST", BODY, NOW)
     for value in ("", "Nostr", "Nostr ", "Bearer " + HEADER[6:], HEADER[6:]):
         with pytest.raises(BadProof, match="Nostr <base64"):
             check_http(value, URL, "POST", BODY, NOW)

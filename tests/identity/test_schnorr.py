@@ -39,6 +39,17 @@ def test_any_bytes_are_no_signature(signature: bytes, message: bytes, pubkey: by
     assert schnorr.verify(signature, message, pubkey) is False
 
 
+def test_lengths_are_exact() -> None:
+    """A good signature or key with a byte too many or too few is not good; nothing is read past its end."""
+    pubkey, message = schnorr.public_key(bytes(31) + b"\x03"), bytes(32)
+    signature = schnorr.sign(message, bytes(31) + b"\x03", bytes(32))
+    assert schnorr.verify(signature, message, pubkey)
+    for wrong in (pubkey[:31], pubkey + b"\0"):
+        assert not schnorr.verify(signature, message, wrong)
+    for wrong in (signature[:63], signature + b"\0"):
+        assert not schnorr.verify(wrong, message, pubkey)
+
+
 @pytest.mark.parametrize("secret", [b"", bytes(32), b"\x01" * 31, b"\x01" * 33, b"\xff" * 32])
 def test_what_is_no_secret_signs_nothing(secret: bytes) -> None:
     """A short, zero or oversized secret is refused, never padded into another key."""
