@@ -202,7 +202,11 @@ async def test_a_connection_kept_alive_is_closed_when_nothing_comes(tmp_path: Pa
 async def test_an_answer_that_nobody_takes_does_not_hold_its_connection(tmp_path: Path) -> None:
     """Who asks for much, with or without keep-alive, and does not read is hung up on in time."""
     server = {"port": 0, "idle_timeout_s": 0.3, "handshake_timeout_s": 5.0}
-    async with undisturbed(tmp_path, server=server) as realm:
+    async with undisturbed(tmp_path, server=server, world={"commands_per_second": 10_000}) as realm:
+        talker = await realm.socket()
+        for _ in range(200):
+            talker.send({"type": "world-chat", "agentId": "bystander", "text": "é" * 500})
+        await talker.ask("world-emote", agentId="bystander")
         for connection in ("close", "keep-alive"):
             wire = await realm.wire()
             while not realm.factory.channels:
@@ -212,7 +216,7 @@ async def test_an_answer_that_nobody_takes_does_not_hold_its_connection(tmp_path
             channel.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             wire.pause()
-            wire.write(request("POST", "/ipc", ipc("describe"), connection=connection) * 20)
+            wire.write(request("POST", "/ipc", ipc("room-events", limit=200), connection=connection) * 3)
             while channel.transport.connected:
                 channel.abortTimeout = 0.1
                 await turn()
