@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..errors import Fault, Rejection
-from ..protocol import classic, encode
+from ..protocol import classic, encode, views
 from ..protocol.classic import Ask
 from ..protocol.dialects import BATCH, CLASSIC, DIALECTS, WINDOW_BITS
 from ..runtime.fanout import Fanout
@@ -89,7 +89,7 @@ class Connection(WebSocketServerProtocol):
         )
         self.deliver = self.outbox.deliver  # type: ignore[method-assign]  # a call less a write
         factory.connections.add(self)
-        self._show("roomInfo", "info", queries.RoomInfo(), None)
+        self.tell("roomInfo", info=views.room_info(factory.realm.world, factory.realm.room))
         factory.fanout.join(self)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
@@ -217,6 +217,8 @@ class Connection(WebSocketServerProtocol):
     def _speak_for(self, agent_id: str) -> None:
         """While this socket is open, the agent counts as heard, and gets its private messages here."""
         if agent_id in self.agents or len(self.agents) >= MAX_LINKS:
+            return
+        if agent_id in self.factory.realm.world.atlas.inhabitants:  # only its mind speaks for it
             return
         self.agents.add(agent_id)
         self.factory.fanout.link(self, agent_id)
