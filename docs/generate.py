@@ -36,8 +36,8 @@ from realmd.world.space import Grid
 
 DOCS: Final = Path(__file__).resolve().parent
 PATTERNS: Final = {
-    "^#[0-9a-fA-F]{6}$": "``#rrggbb``",
-    "^[^\\x00-\\x1f\\x7f-\\x9f]+$": "no control characters",
+    "^#[0-9a-fA-F]{6}\\Z": "``#rrggbb``",
+    "^[^\\x00-\\x1f\\x7f-\\x9f]+\\Z": "no control characters",
 }
 NAMES: Final = {
     inspect.StrType: "string",

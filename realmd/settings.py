@@ -80,7 +80,10 @@ class Server(Section, frozen=True):
     ] = ""
     cors_origins: Annotated[
         tuple[WebOrigin, ...],
-        Meta(max_length=64, description="Web pages that may talk to the realm, by their origin."),
+        Meta(
+            max_length=64,
+            description="Web pages that may talk to the realm, over HTTP and WebSocket, by their origin.",
+        ),
     ] = ("*",)
     max_connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Connections open at once; more are refused.")

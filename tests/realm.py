@@ -65,7 +65,7 @@ class Wire(Protocol):
         self._look()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.ended = reason.type.__name__
+        self.ended = reason.type.__name__ if reason.type else "?"
         self._look()
 
     def _look(self) -> None:
@@ -239,7 +239,7 @@ def upgrade(path: str = "/ws", **headers: str) -> bytes:
     """The opening handshake of a WebSocket."""
     key = base64.b64encode(os.urandom(16)).decode()
     asked = {"upgrade": "websocket", "connection": "Upgrade", "sec_websocket_key": key}
-    return request("GET", path, **{**asked, "sec_websocket_version": "13", **headers})
+    return request("GET", path, b"", **{**asked, "sec_websocket_version": "13", **headers})
 
 
 def frame(opcode: int, payload: bytes = b"", fin: bool = True, mask: bool = True) -> bytes:
@@ -289,18 +289,18 @@ def config(tmp_path: Path, **overrides: dict[str, Any]) -> Config:
     }
     for section, fields in overrides.items():
         given[section] = {**given.get(section, {}), **fields}
-    return Config(**{name: settings.SECTIONS[name](**fields) for name, fields in given.items()})
+    sections: dict[str, Any] = {name: settings.SECTIONS[name](**fields) for name, fields in given.items()}
+    return Config(**sections)
 
 
 @asynccontextmanager
-async def realm_up(
-    tmp_path: Path, inhabited: bool = False, **overrides: dict[str, Any]
-) -> AsyncIterator[Running]:
+async def realm_up(tmp_path: Path, inhabited: bool = False, **overrides: Any) -> AsyncIterator[Running]:
     """A realm, running until the block ends."""
     log: list[dict[str, Any]] = []
     before = set(map(id, reactor.getReaders()))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    globalLogPublisher.addObserver(log.append)
+    observer: Any = log.append
+    globalLogPublisher.addObserver(observer)
     wires: list[Wire] = []
     daemon = tap.build(config(tmp_path, **overrides), atlas(inhabited), reactor)
     try:
@@ -308,20 +308,22 @@ async def realm_up(
             daemon.startService()
             assert daemon._starting is not None
             await daemon._starting
-        port = next(r for r in reactor.getReaders() if IListeningPort.providedBy(r) and id(r) not in before)
+        port: Any = next(
+            r for r in reactor.getReaders() if IListeningPort.providedBy(r) and id(r) not in before
+        )
         yield Running(daemon, port.factory, port.getHost().port, log, wires)
     finally:
         for wire in wires:  # the realm need not wait for clients that do not answer its goodbye
             wire.hang_up()
         if daemon.running:
             await daemon.stopService()
-        globalLogPublisher.removeObserver(log.append)
+        globalLogPublisher.removeObserver(observer)
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
 @asynccontextmanager
-async def undisturbed(tmp_path: Path, **overrides: dict[str, Any]) -> AsyncIterator[Running]:
+async def undisturbed(tmp_path: Path, **overrides: Any) -> AsyncIterator[Running]:
     """A realm with somebody in it who talks before and after, and must not notice anything."""
     async with realm_up(tmp_path, **overrides) as realm:
         bystander = await realm.socket()

@@ -15,7 +15,7 @@ from twisted.python import log as old_log
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
-from realmd.ops.logs import LONGEST_LINE, PRIORITIES, observer, resolve
+from realmd.ops.logs import LONGEST_LINE, PRIORITIES, level_of, observer, resolve
 from realmd.ops.masking import is_secret, scrub
 
 AT = 1_770_000_000.25
@@ -211,3 +211,12 @@ def test_auto_is_journal_only_when_the_journal_reads_the_stream(tmp_path: Any) -
 def test_it_is_an_observer_for_twistd() -> None:
     """The application can install it as its ILogObserver."""
     assert verifyObject(ILogObserver, observer("text", "info", io.StringIO()))
+
+
+def test_failed_handshakes_fill_no_log() -> None:
+    """What Autobahn says of each client that fails a handshake is for developers only."""
+    for level, text in (
+        (LogLevel.info, "failing WebSocket opening handshake ('{reason}')"),
+        (LogLevel.warn, "dropping connection to peer {peer} with abort={abort}: {reason}"),
+    ):
+        assert level_of({"log_level": level, "log_format": text}) == "debug"

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..errors import Fault, Rejection
-from ..protocol import classic, encode
+from ..protocol import classic, encode, views
 from ..protocol.classic import Ask
 from ..protocol.dialects import BATCH, CLASSIC, DIALECTS, WINDOW_BITS
 from ..runtime.fanout import Fanout
@@ -89,7 +89,7 @@ class Connection(WebSocketServerProtocol):
         )
         self.deliver = self.outbox.deliver  # type: ignore[method-assign]  # a call less a write
         factory.connections.add(self)
-        self._show("roomInfo", "info", queries.RoomInfo(), None)
+        self.tell("roomInfo", info=views.room_info(factory.realm.world, factory.realm.room))
         factory.fanout.join(self)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
@@ -218,6 +218,8 @@ class Connection(WebSocketServerProtocol):
         """While this socket is open, the agent counts as heard, and gets its private messages here."""
         if agent_id in self.agents or len(self.agents) >= MAX_LINKS:
             return
+        if agent_id in self.factory.realm.world.atlas.inhabitants:  # only its mind speaks for it
+            return
         self.agents.add(agent_id)
         self.factory.fanout.link(self, agent_id)
         self.factory.realm.intake.submit(commands.LinkOpened(agent_id=agent_id))
@@ -260,6 +262,8 @@ class Connection(WebSocketServerProtocol):
     def _player_join(self, wish: classic.PlayerJoin) -> None:
         if self.player is not None:
             raise Fault("already joined")
+        if len(self.agents) >= MAX_LINKS:
+            raise Fault(f"this connection speaks for {MAX_LINKS} agents already")
         player = f"human-{self.factory.rng.getrandbits(48):012x}"
         name = wish.name.strip()[:PLAYER_NAME] or "Visitor"
 

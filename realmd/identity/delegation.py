@@ -27,7 +27,7 @@ PREFIX = "realm-delegation:"
 #: How far (ms) the owner's clock may be ahead.
 SKEW = 60_000
 
-_SECONDS = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+_SECONDS = re.compile(r"[1-9][0-9]{0,14}")
 
 
 class Delegation(Struct, frozen=True, gc=False):

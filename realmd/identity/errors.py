@@ -52,7 +52,7 @@ class BadProof(NotProven):
     SENTENCES: ClassVar[Mapping[str, str]] = {
         "scheme": "The Authorization header must read `Nostr <base64 of a signed event>`.",
         "too_long": "That proof is longer than a proof needs to be.",
-        "encoding": "The event in the Authorization header is not in padded standard base64.",
+        "encoding": "The event in the Authorization header is not in standard base64.",
         "kind": "The event is of another kind than this proof needs.",
         "stale": "The event was signed too long ago; sign a fresh one, and check the clock.",
         "early": "The event was signed in the future; check the clock.",

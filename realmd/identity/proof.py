@@ -64,7 +64,8 @@ def check_challenge(
 ) -> Proof:
     """Who answered the `challenge` that this connection to `url` was given; `now` and `window` in ms.
 
-    An empty challenge is none, and no answer fits it.  Whoever gave the challenge takes it back once answered.
+    An empty challenge is none, and no answer fits it.  Whoever gave the challenge takes it back once
+    it is answered.
     """
     if event.kind != CHALLENGE_KIND:
         raise BadProof("kind")
@@ -91,10 +92,12 @@ def _from_header(value: str) -> Event:
     if scheme.lower() != "nostr" or not encoded:
         raise BadProof("scheme")
     try:
-        data = base64.b64decode(encoded, validate=True)
+        data = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except ValueError:
         raise BadProof("encoding") from None
-    if base64.b64encode(data).decode() != encoded:
+    # Some clients leave the padding out; nothing else may be written in two ways.
+    canonical = base64.b64encode(data).decode()
+    if encoded not in (canonical, canonical.rstrip("=")):
         raise BadProof("encoding")
     return decode(data)
 

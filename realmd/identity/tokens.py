@@ -27,7 +27,7 @@ SKEW = 60_000
 REMEMBERED = 4096
 
 
-class Statement(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", gc=False):
+class Statement(Struct, frozen=True, rename="camel", gc=False):
     """What a token says: who holds `agent_id`, from `issued` until before `expires` (ms since the epoch).
 
     `serial` grows with each token of an agent, so that those below a number can be revoked.
@@ -124,6 +124,7 @@ def _read(token: str) -> tuple[bytes, Statement, bytes]:
         statement = _decoder.decode(data)
     except UNREADABLE:
         raise BadToken("malformed") from None
+    # Also refuses fields that a statement does not have.
     if msgspec.json.encode(statement) != data:
         raise BadToken("malformed")
     return signed, statement, _from_base64(signature)

@@ -32,6 +32,9 @@ LIBRARY_NOISE: Final = re.compile(
     r"Timing out client|.{0,200} starting on \S+$|\(?(?:\w+ )?Port \S+ Closed\)|Main loop terminated"
     r"|.{0,200}\) starting up\.$|reactor class: "
 )
+#: What Autobahn says of every client that does not manage a handshake, or hangs up: anybody
+#: could fill a disk with it.
+HANDSHAKE_NOISE: Final = re.compile(r"failing WebSocket opening handshake|dropping connection to peer ")
 LIBRARIES: Final = ("log_legacy", "twisted.", "autobahn.")
 #: Fields of twisted.python.log's events that say nothing of their own.
 _OLD: Final = frozenset(("message", "time", "system", "isError", "failure", "why", "format"))
@@ -74,6 +77,8 @@ def resolve(format: str, environ: Mapping[str, str], stream: IO[Any]) -> str:
 def level_of(event: LogEvent) -> str:
     """The name of the event's level; debug for what is noise."""
     level = event.get("log_level")
+    if HANDSHAKE_NOISE.match(str(event.get("log_format") or "")):
+        return "debug"
     if level is not None and level.name != "info":
         name: str = level.name
         return name

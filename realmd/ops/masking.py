@@ -22,7 +22,8 @@ _NAMED = re.compile(
 _HEADER = re.compile(r"""(?i)((?:authorization|cookie)["']?\s*[=:]\s*)[^\n]+""")
 _BEARER = re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]{8,}")
 _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,15}://)[^\s/@\"']+@")
-_NSEC = re.compile(r"\bnsec1[02-9ac-hj-np-z]{20,}")
+#: Private keys of Nostr and tokens of the realm, known by their shape.
+_BARE = re.compile(r"\bnsec1[02-9ac-hj-np-z]{20,}|\brealm1\.[\w-]{8,}\.[\w-]{8,}")
 
 
 def is_secret(name: str) -> bool:
@@ -37,4 +38,4 @@ def scrub(text: str) -> str:
     text = _NAMED.sub(lambda found: found["name"] + MASK, text)
     text = _BEARER.sub(lambda found: f"{found[1]} {MASK}", text)
     text = _USER_INFO.sub(lambda found: f"{found['scheme']}{MASK}@", text)
-    return _NSEC.sub(MASK, text)
+    return _BARE.sub(MASK, text)

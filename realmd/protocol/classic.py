@@ -87,6 +87,8 @@ def _text(error: msgspec.ValidationError) -> str:
     """msgspec's own words, with the path in front: ``name: expected `str`, got `int```."""
     words, _, path = str(error).partition(" - at `$")
     path = path.rstrip("`").lstrip(".")
+    if "matching regex" in words:  # a pattern tells nobody anything
+        words = "contains a character that may not be there, or has the wrong form"
     return f"{path}: {words[:1].lower()}{words[1:]}" if path else words
 
 

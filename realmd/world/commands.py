@@ -17,7 +17,7 @@ Action = Literal["walk", "idle", "wave", "pinch", "talk", "dance", "backflip", "
 Emote = Literal["happy", "thinking", "surprised", "laugh"]
 RequestType = Literal["task", "review", "info", "trade"]
 #: Long texts are cut, not refused; this only bounds what a cut has to read.
-LongText = Annotated[str, Meta(max_length=16_384)]
+LongText = Annotated[str, Meta(max_length=65_536)]
 Content = Annotated[str, Meta(min_length=1, max_length=2000)]
 Tags = Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=32)]
 
@@ -77,7 +77,7 @@ class WorldChat(Command, frozen=True, tag="world-chat"):
     """Say something to everyone; cut at 500 characters."""
 
     agent_id: AgentId
-    text: Annotated[str, Meta(min_length=1, max_length=16_384)]
+    text: Annotated[str, Meta(min_length=1, max_length=65_536)]
 
 
 class WorldEmote(Command, frozen=True, tag="world-emote"):

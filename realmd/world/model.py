@@ -16,9 +16,9 @@ BIO_CUT = 500
 TEXT_CUT = 500
 
 #: Anything printable, as the old server took it, but bounded and without control characters.
-AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
+AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x1f\\x7f-\\x9f]+\\Z")]
 Key = Annotated[str, Meta(min_length=1, max_length=64)]
-Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")]
+Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}\\Z")]
 
 #: Given in turn to agents that name no colour.
 PALETTE = ("#e67e22", "#3498db", "#9b59b6", "#1abc9c", "#e74c3c", "#f1c40f", "#2ecc71", "#e84393")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
+import socket
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.internet.threads import deferToThread
 
 from tests.realm import drained, ipc, realm_up, request, turn, undisturbed
 
@@ -107,6 +110,24 @@ async def test_a_body_over_the_limit_is_answered_while_it_is_still_coming(way: s
         assert b"100 Continue" not in await wire.end()
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_reads_only_when_it_has_sent_all_gets_its_413(tmp_path: Path) -> None:
+    """Ordinary HTTP libraries see the answer, not a connection that was reset under them."""
+    async with undisturbed(tmp_path) as realm:
+
+        def post() -> tuple[int, bytes]:
+            client = http.client.HTTPConnection("127.0.0.1", realm.port, timeout=20)
+            client.request("POST", "/ipc", b"x" * 4 * KIB * KIB)
+            answer = client.getresponse()
+            try:
+                return answer.status, answer.read()
+            finally:
+                client.close()
+
+        status, body = await deferToThread(post)
+        assert (status, body) == (413, b'{"error":"Request body too large (limit 65536 bytes)"}')
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -142,25 +163,26 @@ async def test_what_is_no_http_is_a_400(text: bytes, tmp_path: Path) -> None:
         b"",
         b"GET / HT",
         b"POST /ipc HTTP/1.1\r\nContent-Le",
-        b"POST /ipc HTTP/1.1\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /ipc HTTP/1.1\r\nContent-Length: 60000\r\n\r\n{",
         b"POST /ipc HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nab",
-        b"GET /health/live HTTP/1.1\r\n\r\nPOST /ipc HTTP/1.1\r\nContent-Length: 100\r\n\r\n{",
+        b"GET /health/live HTTP/1.1\r\n\r\nPOST /ipc HTTP/1.1\r\nContent-Length: 60000\r\n\r\n{",
         b"POST /ipc HTTP/1.1\r\nContent-Length: 22\r\n\r\n" + b'{"command":"profiles"}GET / HT',
     ],
 )
+@pytest.mark.parametrize("trickling", [False, True])
 @pytest_twisted.ensureDeferred
-async def test_a_request_that_does_not_end_is_not_waited_for(ask: bytes, tmp_path: Path) -> None:
+async def test_a_request_that_does_not_end_is_not_waited_for(
+    ask: bytes, trickling: bool, tmp_path: Path
+) -> None:
     """Slow headers, slow bodies and silent connections are closed in time and logged, trickling or not."""
     async with undisturbed(tmp_path, server={"port": 0, "handshake_timeout_s": 0.3}) as realm:
         wire = await realm.wire()
         wire.write(ask)
         while wire.ended is None:
-            if ask:
+            if trickling:
                 wire.write(b"x")  # as long as something comes, the connection is not idle
             await turn()
-        (late,) = realm.logged("connection timeout")
-        assert late["door"] if "door" in late else "door=http" in late["log_format"]
-        assert realm.factory.timed_out == 1
+        assert len(realm.logged("connection timeout door=http")) == realm.factory.timed_out == 1
 
 
 @pytest_twisted.ensureDeferred
@@ -174,6 +196,31 @@ async def test_a_connection_kept_alive_is_closed_when_nothing_comes(tmp_path: Pa
         assert (await wire.answer()).status == 200
         assert await wire.end() == b""
         assert realm.factory.timed_out == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_answer_that_nobody_takes_does_not_hold_its_connection(tmp_path: Path) -> None:
+    """Who asks for much, with or without keep-alive, and does not read is hung up on in time."""
+    server = {"port": 0, "idle_timeout_s": 0.3, "handshake_timeout_s": 5.0}
+    async with undisturbed(tmp_path, server=server, world={"commands_per_second": 10_000}) as realm:
+        talker = await realm.socket()
+        for _ in range(200):
+            talker.send({"type": "world-chat", "agentId": "bystander", "text": "é" * 500})
+        await talker.ask("world-emote", agentId="bystander")
+        for connection in ("close", "keep-alive"):
+            wire = await realm.wire()
+            while not realm.factory.channels:
+                await turn()
+            (channel,) = realm.factory.channels
+            line: Any = wire.transport
+            channel.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            wire.pause()
+            wire.write(request("POST", "/ipc", ipc("room-events", limit=200), connection=connection) * 3)
+            while channel.transport.connected:
+                channel.abortTimeout = 0.1
+                await turn()
+            wire.hang_up()
 
 
 @pytest_twisted.ensureDeferred

@@ -39,6 +39,17 @@ def test_any_bytes_are_no_signature(signature: bytes, message: bytes, pubkey: by
     assert schnorr.verify(signature, message, pubkey) is False
 
 
+def test_lengths_are_exact() -> None:
+    """A good signature or key with a byte too many or too few is not good; nothing is read past its end."""
+    pubkey, message = schnorr.public_key(bytes(31) + b"\x03"), bytes(32)
+    signature = schnorr.sign(message, bytes(31) + b"\x03", bytes(32))
+    assert schnorr.verify(signature, message, pubkey)
+    for wrong in (pubkey[:31], pubkey + b"\0"):
+        assert not schnorr.verify(signature, message, wrong)
+    for wrong in (signature[:63], signature + b"\0"):
+        assert not schnorr.verify(wrong, message, pubkey)
+
+
 @pytest.mark.parametrize("secret", [b"", bytes(32), b"\x01" * 31, b"\x01" * 33, b"\xff" * 32])
 def test_what_is_no_secret_signs_nothing(secret: bytes) -> None:
     """A short, zero or oversized secret is refused, never padded into another key."""
@@ -48,7 +59,9 @@ def test_what_is_no_secret_signs_nothing(secret: bytes) -> None:
         schnorr.sign(bytes(32), secret, bytes(32))
 
 
-@pytest.mark.parametrize(("message", "aux"), [(bytes(31), bytes(32)), (bytes(32), b""), (bytes(32), bytes(31))])
+@pytest.mark.parametrize(
+    ("message", "aux"), [(bytes(31), bytes(32)), (bytes(32), b""), (bytes(32), bytes(31))]
+)
 def test_signing_draws_no_randomness_of_its_own(message: bytes, aux: bytes) -> None:
     """The same arguments give the same signature, or none."""
     with pytest.raises(ValueError, match=r"."):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from realmd.protocol import views
 from realmd.protocol.encode import encode
 from realmd.world import commands
+from realmd.world.model import Skill
 from tests.world.worlds import MASTER, T0, done, empty, join, peopled
 
 ROOM = views.Room("hall", "The Hall", "Large.", "https://realm.example", ("wss://relay.example",), "c0ffee")
@@ -82,7 +83,7 @@ def test_what_is_published_goes_before_what_lies_in_a_folder() -> None:
 def test_the_directory_lists_every_holder_of_a_skill() -> None:
     """Skills are found by their id, with all who declared them; capabilities are not skills."""
     world = empty()
-    skill = commands.Skill("forge", "Forging")
+    skill = Skill("forge", "Forging")
     for agent in ("ada", "bob"):
         done(
             world, commands.Register(agent_id=agent, name=agent.title(), skills=(skill,), capabilities=MASTER)
