@@ -12,7 +12,7 @@ METADATA := setup.cfg pyproject.toml constraints.txt realmd/__init__.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help run test lint types pytest format clean
+.PHONY: help run test lint types pytest screens format clean
 .DELETE_ON_ERROR:
 
 help:  ## list what can be made
@@ -28,18 +28,22 @@ lint: $(VENV)/ready-to-test  ## ruff: rules and formatting
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(VENV)/ready-to-test  ## mypy: strict in world/ and protocol/
+types: $(VENV)/ready-to-test node_modules/ready  ## mypy, strict in world/ and protocol/; tsc over the page
 	$(BIN)/mypy
+	npm run --silent types
 
-pytest: $(VENV)/ready-to-test  ## the tests (ARGS="tests/world -k walk" chooses)
+pytest: $(VENV)/ready-to-test node_modules/ready $(VENV)/browser  ## the tests (ARGS="tests/world -k walk" chooses)
 	$(BIN)/pytest $(ARGS)
 
 format: $(VENV)/ready-to-test  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+screens: $(VENV)/ready-to-test node_modules/ready $(VENV)/browser  ## pictures of the page, in build/screens
+	$(BIN)/pytest tests/web
+
 clean:  ## take away all that was made, except ./var
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis _trial_temp*
+	rm -rf $(VENV) node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis _trial_temp*
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -f twisted/plugins/dropin.cache
 
@@ -72,3 +76,24 @@ $(VENV)/ready-to-test: $(VENV)/ready
 	@echo "Installing what the tests need into $(VENV)"
 	@$(PIP) --no-build-isolation --editable .[test]
 	@touch $@
+
+# What checks the page: a browser, TypeScript and axe-core; nothing of it is needed to run the realm.
+
+$(VENV)/browser: $(VENV)/made
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(call install,chromium fonts-dejavu-core)
+	@touch $@
+
+node_modules/ready: package.json package-lock.json
+	@command -v npm >/dev/null || $(call install,npm)
+	@echo "Installing what checks the page into node_modules"
+	@npm ci --silent --ignore-scripts
+	@touch $@
+
+# Debian's package, if we may.
+install = { \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "The tests of the page need $(1): sudo apt-get install $(1)" >&2; exit 1; \
+	fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get -qq update && apt-get -qq install --yes --no-install-recommends $(1) >/dev/null; \
+    }

@@ -28,6 +28,7 @@ from .ops.checks import Check, loop_check, storage_check, thinker_check, tick_ch
 from .ops.files import RESERVED_FILES, raise_file_limit
 from .ops.health import Health
 from .ops.metrics import Metrics, resident_bytes
+from .ops.status import EVERY, Status
 from .protocol.views import Room
 from .runtime.catalogue import Catalogue
 from .runtime.daemon import Daemon, Stage
@@ -181,10 +182,11 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         ),
     }
     health = Health(world, lambda: len(gateway.connections), checks, metrics, reactor)
+    status = Status(metrics, health, lambda: len(config.room.relays), reactor)
     page = Page(Path(__file__).parent / "web")
     door = Door(
         realm, WebSocketResource(gateway),
-        {**health.pages(), **page.pages(), **Feed(config.board.upstream, reactor).pages()},
+        {**health.pages(), **status.pages(), **page.pages(), **Feed(config.board.upstream, reactor).pages()},
         config.server.body_bytes, config.server.cors_origins, page.missing,
     )  # fmt: skip
     files = raise_file_limit()
@@ -240,6 +242,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         ticking,
         Periodic("snapshot", config.storage.snapshot_interval_s, journal.snapshot, reactor),
         Periodic("probe", 1.0, journal.probe, reactor),
+        Periodic("status", EVERY, status.sample, reactor),
         loop,
     ):  # fmt: skip
         service.setServiceParent(clockwork)

@@ -17,6 +17,7 @@ from realmd import tap
 from realmd.config import OWN_NAMES, load
 from realmd.ctl import SUBCOMMANDS
 from realmd.errors import REFUSALS
+from realmd.gateway.page import Page
 from realmd.settings import ENVIRONMENT, SECTIONS
 from realmd.world.commands import COMMANDS
 from realmd.world.queries import QUERIES
@@ -79,14 +80,10 @@ def test_every_path_exists(parts: dict[str, Any]) -> None:
     door = parts["Door"]
     served = {f"GET {path.decode()}" for path in door._get} | {f"POST {p.decode()}" for p in door._post}
     named = {found.partition("?")[0] for found in re.findall(r"``((?:GET|POST) /[^`]*)``", ALL)}
-    files = {f"GET /{path.relative_to(ROOT / 'realmd/web').as_posix()}" for path in _web_files()}
+    files = {f"GET {path.decode()}" for path in Page(ROOT / "realmd/web").pages() if b"." in path}
     assert named == served - files
     curled = set(re.findall(r"(?:\$R|127\.0\.0\.1:\d+)(/[\w/]*[\w])", ALL))
     assert {path for path in curled if not {f"GET {path}", f"POST {path}"} & served} == set()
-
-
-def _web_files() -> list[Path]:
-    return [path for path in (ROOT / "realmd/web").rglob("*") if path.is_file()]
 
 
 def test_every_command_has_its_answer_told() -> None:

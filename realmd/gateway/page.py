@@ -1,10 +1,17 @@
-"""The page that people look at: the static files of realmd/web, read once and kept compressed."""
+"""The page that people look at: the files of realmd/web, linked by hashed names and kept compressed.
+
+A browser may keep what has its hash in its name for a year, because a changed file gets
+another name.  The names are written into the files when they are read, so that the
+folder itself needs no build step.
+"""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import mimetypes
+import posixpath
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,6 +25,15 @@ POLICY: Final = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     b"connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+FOR_A_YEAR: Final = b"public, max-age=31536000, immutable"
+#: Documents, each at its own address too.
+DOCUMENTS: Final = {"index.html": b"/", "status.html": b"/status"}
+TYPES: Final = {".js": "text/javascript", ".html": "text/html", ".css": "text/css", ".svg": "image/svg+xml"}
+
+#: Where one file names another: `from "./a.js"`, `import("./a.js")`, `href="a.css"`.
+_IMPORT: Final = re.compile(r"""((?:\bfrom|\bimport)\s*\(?\s*)(["'])(\.{1,2}/[^"'\s]+)\2""")
+_LINK: Final = re.compile(r'(\b(?:src|href)=)(")([^":#]+)"')
+_ENTRY: Final = re.compile(r'( *)<script type="module" src="([^"]+)"></script>')
 
 
 class File(Struct, frozen=True):
@@ -27,19 +43,35 @@ class File(Struct, frozen=True):
     gzipped: bytes
     content_type: bytes
     etag: bytes
+    cache: bytes
 
 
 class Page:
-    """Serves `directory`: index.html at /, every other file below its own path."""
+    """Serves `directory`: documents by name, and every other file by its name and by its hashed one.
+
+    ValueError: the modules import each other in a circle, which no hash can follow.
+    """
 
     def __init__(self, directory: Path) -> None:
+        found = (path for path in sorted(directory.rglob("*")) if path.is_file())
+        self._raw = {
+            path.relative_to(directory).as_posix(): path.read_bytes()
+            for path in found
+            if not path.name.startswith(".") and not path.name.endswith(".d.ts")
+        }
+        self._linked: dict[str, bytes] = {}
+        self._needs: dict[str, list[str]] = {}
         self._files: dict[bytes, File] = {}
-        for path in sorted(directory.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                name = path.relative_to(directory).as_posix()
-                self._files[b"/" + name.encode()] = _read(path)
-        if b"/index.html" in self._files:
-            self._files[b"/"] = self._files[b"/index.html"]
+        for name in self._raw:
+            body = self._link(name, ())
+            self._files[b"/" + name.encode()] = plain = _file(name, body, b"no-cache")
+            if name in DOCUMENTS:
+                self._files[DOCUMENTS[name]] = plain
+            else:
+                hashed = b"/" + self._hashed(name).encode()
+                self._files[hashed] = File(
+                    plain.body, plain.gzipped, plain.content_type, plain.etag, FOR_A_YEAR
+                )
 
     def pages(self) -> dict[bytes, Callable[[Request], None]]:
         """Path → handler, for the HTTP door."""
@@ -52,7 +84,7 @@ class Page:
     def _serve(self, request: Request) -> None:
         file = self._files[request.path]
         request.setHeader(b"etag", file.etag)
-        request.setHeader(b"cache-control", b"no-cache")
+        request.setHeader(b"cache-control", file.cache)
         request.setHeader(b"content-security-policy", POLICY)
         request.setHeader(b"referrer-policy", b"no-referrer")
         request.setHeader(b"vary", b"Accept-Encoding")
@@ -64,11 +96,56 @@ class Page:
         else:
             request.send(file.body, file.content_type)
 
+    # -- linking -----------------------------------------------------------------------
 
-def _read(path: Path) -> File:
-    body = path.read_bytes()
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    text = kind.startswith("text/") or kind in ("application/json", "text/javascript", "image/svg+xml")
+    def _link(self, name: str, trail: tuple[str, ...]) -> bytes:
+        """The file with the hashed names of the files that it names."""
+        if name in trail:
+            raise ValueError(f"modules import each other: {' → '.join([*trail, name])}")
+        if name in self._linked:
+            return self._linked[name]
+        body, needs = self._raw[name], self._needs.setdefault(name, [])
+        pattern = {".js": _IMPORT, ".html": _LINK}.get(posixpath.splitext(name)[1])
+        if pattern is not None:
+
+            def relink(match: re.Match[str]) -> str:
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[3]))
+                if target not in self._raw or target in DOCUMENTS:
+                    return match[0]
+                self._link(target, (*trail, name))
+                needs.append(target)
+                relative = posixpath.relpath(self._hashed(target), posixpath.dirname(name) or ".")
+                dotted = relative if relative.startswith(".") or pattern is _LINK else f"./{relative}"
+                return f"{match[1]}{match[2]}{dotted}{match[2]}"
+
+            text = body.decode("utf-8")
+            if pattern is _LINK:
+                text = _ENTRY.sub(lambda match: self._preload(match, (name,)) + match[0], text)
+            body = pattern.sub(relink, text).encode("utf-8")
+        self._linked[name] = body
+        return body
+
+    def _preload(self, entry: re.Match[str], trail: tuple[str, ...]) -> str:
+        """Links that fetch all modules an entry needs at once, not one import after another."""
+        self._link(entry[2], trail)
+        ahead, wanted = [entry[2]], []
+        while ahead:
+            name = ahead.pop(0)
+            if name not in wanted:
+                wanted.append(name)
+                ahead.extend(self._needs[name])
+        return "".join(f'{entry[1]}<link rel="modulepreload" href="{name}">\n' for name in wanted[1:])
+
+    def _hashed(self, name: str) -> str:
+        stem, suffix = posixpath.splitext(name)
+        return f"{stem}.{hashlib.sha256(self._linked[name]).hexdigest()[:12]}{suffix}"
+
+
+def _file(name: str, body: bytes, cache: bytes) -> File:
+    kind = (
+        TYPES.get(posixpath.splitext(name)[1]) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    )
+    text = kind.startswith("text/") or kind in ("application/json", "image/svg+xml")
     content_type = f"{kind}; charset=utf-8" if text else kind
     etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-    return File(body, gzip.compress(body, 9, mtime=0), content_type.encode(), etag.encode())
+    return File(body, gzip.compress(body, 9, mtime=0), content_type.encode(), etag.encode(), cache)

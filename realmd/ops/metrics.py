@@ -78,6 +78,15 @@ class Metrics:
         """The same, one for each key of `values`, which must be few."""
         self.registry.register(_Watched(name, text, label, values))
 
+    def totals(self) -> dict[str, float]:
+        """Every series by its name, summed over its labels; buckets left out."""
+        found: dict[str, float] = {}
+        for family in self.registry.collect():
+            for sample in family.samples:
+                if not sample.name.endswith("_bucket"):
+                    found[sample.name] = found.get(sample.name, 0.0) + sample.value
+        return found
+
     def render(self) -> bytes:
         return generate_latest(self.registry)
 

@@ -1,0 +1,2 @@
+// The types of the vendored module, for tsc alone; the daemon does not serve this file.
+export * from 'three';
