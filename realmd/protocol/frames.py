@@ -15,11 +15,6 @@ def deflated_frame(payload: bytes) -> bytes:
     return _frame(0xC1, payload)
 
 
-def pong_frame(payload: bytes) -> bytes:
-    """The answer to a ping that carried `payload` (at most 125 bytes)."""
-    return bytes((0x8A, len(payload))) + payload
-
-
 def _frame(first: int, payload: bytes) -> bytes:
     size = len(payload)
     if size < 126:
