@@ -17,7 +17,8 @@ export class Avatar extends EventTarget {
     /** @type {{name: string, color: string} | null} */
     this.wish = null;
     this.walking = false;
-    this.asked = false;
+    /** Whether a body was asked for and not given yet; and whether because the link was lost. */
+    this.asked = this.returning = false;
     this.told = 0;
     this.stopped = 0;
     net.addEventListener('link', () => this.linked());
@@ -27,7 +28,8 @@ export class Avatar extends EventTarget {
   /** @param {string} name @param {string} color */
   join(name, color) {
     this.wish = { name, color };
-    this.net.send({ type: 'playerJoin', name, color });
+    this.asked = this.net.send({ type: 'playerJoin', name, color });
+    if (!this.asked) this.dispatchEvent(new Event('waiting'));
   }
 
   leave() {
@@ -37,18 +39,24 @@ export class Avatar extends EventTarget {
   }
 
   linked() {
-    if (this.net.state === 'lost') this.become(null);
-    else if (this.net.state === 'open' && this.wish && !this.id && !this.asked) {
-      this.asked = true;
+    if (this.net.state === 'lost') {
+      if (this.id) this.dispatchEvent(new Event('waiting'));
+      this.asked = this.returning = false;
+      this.become(null);
+    } else if (this.net.state === 'open' && this.wish && !this.id && !this.asked) {
+      this.asked = this.returning = true;
       this.net.send({ type: 'playerJoin', ...this.wish });
     }
-    if (this.net.state === 'lost') this.asked = false;
   }
 
   /** @param {any} message */
   heard(message) {
-    if (message.type === 'playerJoined') this.become(message.agentId);
-    else if (message.type === 'error') {
+    if (message.type === 'playerJoined') {
+      this.become(message.agentId);
+      if (this.returning) this.dispatchEvent(new Event('back'));
+      this.asked = this.returning = false;
+    } else if (message.type === 'error') {
+      this.asked = this.returning = false;
       if (!this.id) this.wish = null;
       this.dispatchEvent(new CustomEvent('refused', { detail: message.message }));
     } else if (message.type === 'world' && message.message.worldType === 'leave' && message.message.agentId === this.id) {

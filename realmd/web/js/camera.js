@@ -34,6 +34,13 @@ export class Camera {
     });
   }
 
+  /** Look from there, coming a little nearer. @param {Partial<Camera['goal']>} shot */
+  begin(shot) {
+    Object.assign(this.goal, shot);
+    Object.assign(this.now, this.goal, { far: this.goal.far * 1.15 });
+    this.touched = true;
+  }
+
   /** @param {number} width @param {number} height @param {{right: number, bottom: number}} inset what is covered; the middle of the rest is the middle */
   resize(width, height, inset) {
     this.lens.aspect = width / max(1, height);

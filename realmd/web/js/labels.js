@@ -5,17 +5,21 @@ import { t } from './strings.js';
 /** Names shown at once on a wide screen, and on a narrow one. */
 const MANY = 34;
 const FEW = 14;
-/** px: names nearer to each other than this would cover each other. */
-const WIDE = 64;
+/** px: the height of a name, how far a bubble is above it, and what is left free at the edges. */
 const HIGH = 17;
-const EDGE = 130;
+const ABOVE = 24;
+const EDGE = 6;
+const TOP = 60;
+
+/** @typedef {{left: number, right: number, top: number, bottom: number}} Box */
+/** @typedef {{tag: HTMLElement, name: HTMLElement, bubble: HTMLElement, feeling: HTMLElement, seen: number, fresh: boolean, half: number, above: number}} Tag */
 
 export class Labels {
   /** @param {HTMLElement} layer @param {import('./state.js').State} state */
   constructor(layer, state) {
     this.layer = layer;
     this.state = state;
-    /** @type {Map<string, {tag: HTMLElement, name: HTMLElement, bubble: HTMLElement, feeling: HTMLElement, seen: number}>} */
+    /** @type {Map<string, Tag>} */
     this.tags = new Map();
     this.turn = 0;
     this.shown = true;
@@ -28,7 +32,7 @@ export class Labels {
       const bubble = h('p', { class: 'bubble' });
       const feeling = h('span', { class: 'feeling' });
       const name = h('span', { class: 'name' });
-      made = { tag: h('div', { class: `tag ${kind}` }, bubble, feeling, name), name, bubble, feeling, seen: 0 };
+      made = { tag: h('div', { class: `tag ${kind}` }, bubble, feeling, name), name, bubble, feeling, seen: 0, fresh: true, half: 30, above: 0 };
       this.tags.set(key, made);
       this.layer.append(made.tag);
     }
@@ -39,17 +43,20 @@ export class Labels {
   /** @param {{project: Function, figures: () => Map<string, any>, places: () => any[], width: number, height: number, inset: {right: number, bottom: number}, selected: string | null}} view */
   frame(view) {
     this.turn++;
-    /** @type {{x: number, y: number}[]} */
+    this.measure();
+    /** @type {Box[]} */
     const taken = [];
     for (const { key, at, agent } of this.choose(view)) {
       const speaks = agent && agent.wordsUntil > this.state.now();
-      const close = taken.some((one) => Math.abs(one.x - at.x) < WIDE && Math.abs(one.y - at.y) < HIGH);
-      if (close && !speaks && key !== view.selected) continue;
-      taken.push(at);
+      const known = this.tags.get(key) ?? { half: 10 + 4 * (agent?.profile.name ?? key).length, above: 0 }; // a guess until measured
+      const above = speaks ? known.above : 0;
+      const x = Math.min(view.width - view.inset.right - EDGE - known.half, Math.max(EDGE + known.half, at.x));
+      const y = Math.max(speaks || agent ? TOP + HIGH + above : 0, at.y);
+      const box = { left: x - known.half, right: x + known.half, top: y - HIGH - above, bottom: y };
+      if (!speaks && key !== view.selected && taken.some((one) => cover(one, box))) continue;
+      taken.push(box);
       const label = this.tag(key, agent ? 'agent' : 'place');
       this.fill(label, key, agent, Boolean(speaks), view.selected === key);
-      const x = speaks ? Math.min(view.width - view.inset.right - EDGE, Math.max(EDGE, at.x)) : at.x;
-      const y = speaks ? Math.max(150, at.y) : at.y;
       label.tag.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
       label.tag.style.zIndex = String(speaks ? 2000 : Math.max(1, 1000 - Math.round(at.far)));
       label.tag.style.opacity = agent ? '' : String(Math.max(0.35, Math.min(1, 1.5 - at.far / 90)));
@@ -58,6 +65,16 @@ export class Labels {
       if (label.seen === this.turn) continue;
       label.tag.remove();
       this.tags.delete(key);
+    }
+  }
+
+  /** Ask how large the new ones are, all at once: the browser lays them out only one time. */
+  measure() {
+    for (const label of this.tags.values()) {
+      if (!label.fresh) continue;
+      label.fresh = false;
+      label.half = Math.max(label.name.offsetWidth, label.bubble.offsetWidth, label.feeling.offsetWidth) / 2;
+      label.above = label.bubble.offsetHeight && label.bubble.offsetHeight + ABOVE - HIGH;
     }
   }
 
@@ -81,17 +98,23 @@ export class Labels {
     return found;
   }
 
-  /** @param {any} label @param {string} key @param {import('./state.js').Agent | null} agent @param {boolean} speaks @param {boolean} selected */
+  /** @param {Tag} label @param {string} key @param {import('./state.js').Agent | null} agent @param {boolean} speaks @param {boolean} selected */
   fill(label, key, agent, speaks, selected) {
-    if (!agent) {
-      write(label.name, key.slice(6));
-      return;
-    }
+    const was = label.name.textContent + label.bubble.textContent;
+    write(label.name, agent ? agent.profile.name : key.slice(6));
+    write(label.bubble, speaks && agent ? agent.words : '');
+    if (was !== label.name.textContent + label.bubble.textContent) label.fresh = true;
+    if (!agent) return;
     const feels = agent.emoteUntil > this.state.now();
-    write(label.name, agent.profile.name);
     label.name.style.setProperty('--own', agent.profile.color);
-    write(label.bubble, speaks ? agent.words : '');
+    const felt = label.feeling.textContent;
     write(label.feeling, feels ? t(`emote.${agent.emote}`) : agent.dozing ? 'z z z' : '');
+    if (felt !== label.feeling.textContent) label.fresh = true;
     label.tag.classList.toggle('chosen', selected);
   }
+}
+
+/** @param {Box} a @param {Box} b */
+function cover(a, b) {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 }

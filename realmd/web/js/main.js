@@ -2,6 +2,7 @@
 import { Avatar } from './avatar.js';
 import { Controls, thumbPad } from './controls.js';
 import { ask, ipc, media, need } from './dom.js';
+import { fullScreen } from './fullscreen.js';
 import { Labels } from './labels.js';
 import { MapView } from './map2d.js';
 import { Minimap } from './minimap.js';
@@ -23,15 +24,14 @@ import { t } from './strings.js';
 const VIEWPORT_EVERY = 1000;
 
 class Page {
-  /** @param {State} state @param {any} deep the view of the cavern; null where it cannot be drawn */
-  constructor(state, deep) {
-    const asked = new URLSearchParams(location.search).get('agent');
+  /** @param {State} state @param {Net} net @param {any} deep the view of the cavern; null where it cannot be drawn */
+  constructor(state, net, deep) {
     this.state = state;
-    this.net = new Net(asked);
+    this.net = net;
     this.avatar = new Avatar(this.net, state);
     this.labels = new Labels(need('labels'), state);
     this.sound = new Sound();
-    this.wanted = asked;
+    this.wanted = net.follow;
     /** @type {any} */
     this.deep = deep;
     /** @type {MapView | null} */
@@ -52,7 +52,6 @@ class Page {
     });
     this.minimap = new Minimap(/** @type {HTMLCanvasElement} */ (need('minimap')), state, (x, z) => this.look(x, z));
     this.panels();
-    this.link();
   }
 
   /** The map, made when it is first wanted. */
@@ -85,7 +84,7 @@ class Page {
     thumbPad(need('thumb'), this.controls.pad);
     need('to-map').addEventListener('click', () => this.swap());
     need('to-sound').addEventListener('click', () => need('to-sound').setAttribute('aria-pressed', String(this.sound.toggle())));
-    need('to-full').addEventListener('click', () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()));
+    fullScreen(need('to-full'));
     need('to-help').addEventListener('click', () => /** @type {HTMLDialogElement} */ (need('help')).showModal());
     need('to-panels').addEventListener('click', () => this.fold(!document.body.classList.contains('folded')));
     if (media('(max-width: 720px)')) this.fold(true);
@@ -93,19 +92,9 @@ class Page {
       const { detail } = /** @type {CustomEvent} */ (event);
       if (!detail.past) this.sound.heard(detail.event);
     });
+    this.avatar.addEventListener('waiting', () => this.toast(t('join.waiting')));
+    this.avatar.addEventListener('back', () => this.toast(t('join.back')));
     this.avatar.addEventListener('refused', (event) => this.toast(t('join.refused', { why: /** @type {CustomEvent} */ (event).detail })));
-  }
-
-  link() {
-    const { net, state } = this;
-    net.addEventListener('message', (event) => state.take(/** @type {CustomEvent} */ (event).detail));
-    net.addEventListener('stations', (event) => state.occupy(/** @type {CustomEvent} */ (event).detail));
-    net.addEventListener('link', () => {
-      document.body.dataset.link = net.state;
-      if (net.state === 'connecting') state.expectAll();
-    });
-    state.addEventListener('stranger', () => net.send({ type: 'requestProfiles' }));
-    net.open();
   }
 
   /** @param {boolean} folded */
@@ -228,6 +217,7 @@ class Page {
       if (agent.driven) Object.assign(agent.place, agent.driven);
       else if (agent.motion.latest) agent.motion.at(at, agent.action === 'walk', agent.place);
     }
+    if (!this.state.snapshots) return; // nobody to be seen yet
     this.view.frame(ms);
     this.labels.frame(this.view);
     this.minimap.frame(ms, this.view.selected, this.view.centre);
@@ -239,13 +229,13 @@ class Page {
       this.told = ms;
       this.net.send({ type: 'viewport', x: this.view.centre.x, z: this.view.centre.z });
     }
-    if (this.state.snapshots && !document.body.dataset.ready) this.ready();
+    if (!document.body.dataset.ready) this.ready();
   }
 
   /** The first picture with everybody in it. */
   ready() {
     document.body.dataset.ready = this.deep ? 'cavern' : 'map';
-    performance.mark('first-picture');
+    requestAnimationFrame(() => performance.mark('first-picture')); // by then it was drawn
     need('loading').remove();
   }
 }
@@ -262,19 +252,34 @@ function speak() {
   }
 }
 
+/** What comes over the link, into the state. @param {Net} net @param {State} state */
+function link(net, state) {
+  net.addEventListener('message', (event) => state.take(/** @type {CustomEvent} */ (event).detail));
+  net.addEventListener('stations', (event) => state.occupy(/** @type {CustomEvent} */ (event).detail));
+  net.addEventListener('link', () => {
+    document.body.dataset.link = net.state;
+    if (net.state === 'connecting') state.expectAll();
+  });
+  state.addEventListener('stranger', () => net.send({ type: 'requestProfiles' }));
+  net.open();
+}
+
 async function begin() {
-  const drawn = new URLSearchParams(location.search).has('map') ? null : graphics();
+  const query = new URLSearchParams(location.search);
+  const canvas = /** @type {HTMLCanvasElement} */ (need('cavern'));
+  const answers = Promise.all([ask('api/world'), ipc('profiles')]); // on their way while we look what draws
+  const drawn = query.has('map') ? null : graphics(canvas);
   performance.mark('probed');
-  const [{ world }, { profiles }, cavern] = await Promise.all([
-    ask('api/world'), ipc('profiles'), drawn && import('./view3d.js'),
-  ]);
+  const cavern = drawn && (await import('./view3d.js'));
+  const [{ world }, { profiles }] = await answers;
   performance.mark('loaded');
   const state = new State(world);
   state.take({ type: 'profiles', profiles });
-  const canvas = need('cavern');
-  const deep = cavern && drawn && new cavern.View3d(/** @type {HTMLCanvasElement} */ (canvas), state, drawn.software);
+  const net = new Net(query.get('agent'));
+  link(net, state); // it opens while the cavern is built
+  const deep = cavern && drawn && new cavern.View3d(canvas, state, drawn);
   performance.mark('built');
-  const realm = new Page(state, deep);
+  const realm = new Page(state, net, deep);
   realm.show(realm.view);
   canvas.addEventListener('webglcontextlost', () => {
     realm.deep = null;
@@ -283,7 +288,7 @@ async function begin() {
     realm.toast(t('view.lost'));
   });
   need('to-map').hidden = !deep;
-  need('no-webgl').hidden = Boolean(deep) || new URLSearchParams(location.search).has('map');
+  need('no-webgl').hidden = Boolean(deep) || query.has('map');
   const loop = (/** @type {number} */ ms) => {
     requestAnimationFrame(loop);
     realm.frame(ms);

@@ -48,12 +48,19 @@ export class Quality {
   }
 }
 
-/** What draws here: null without WebGL 2. @returns {{software: boolean} | null} */
-export function graphics() {
-  const gl = document.createElement('canvas').getContext('webgl2');
+/** @typedef {{gl: WebGL2RenderingContext, software: boolean}} Drawn */
+
+/**
+ * What draws on this canvas: null without WebGL 2.  The context is made once, for it is what takes longest at
+ * the start; its edges are smoothed only where a graphics card does that.
+ * @param {HTMLCanvasElement} canvas @returns {Drawn | null}
+ */
+export function graphics(canvas) {
+  const wish = { alpha: false, stencil: false, powerPreference: /** @type {const} */ ('high-performance') };
+  const gl = canvas.getContext('webgl2', { ...wish, antialias: true, failIfMajorPerformanceCaveat: true })
+    ?? canvas.getContext('webgl2', { ...wish, antialias: false });
   if (!gl) return null;
   const info = gl.getExtension('WEBGL_debug_renderer_info');
   const name = info ? String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) : '';
-  gl.getExtension('WEBGL_lose_context')?.loseContext();
-  return { software: /swiftshader|llvmpipe|software|basic render/i.test(name) };
+  return { gl, software: /swiftshader|llvmpipe|software|basic render/i.test(name) };
 }

@@ -3,6 +3,7 @@ import * as THREE from '../vendor/three.module.min.js';
 import { Camera } from './camera.js';
 import { Herd } from './creatures/herd.js';
 import { media } from './dom.js';
+import { opening } from './opening.js';
 import { Quality } from './quality.js';
 import { nameHeight } from './scene/buildings.js';
 import { World } from './scene/world.js';
@@ -12,11 +13,11 @@ const floor = new THREE.Plane(new THREE.Vector3(0, 1, 0), 0);
 const point = new THREE.Vector3();
 
 export class View3d {
-  /** @param {HTMLCanvasElement} canvas @param {import('./state.js').State} state @param {boolean} software whether no graphics card draws */
-  constructor(canvas, state, software) {
+  /** @param {HTMLCanvasElement} canvas @param {import('./state.js').State} state @param {import('./quality.js').Drawn} drawn what draws */
+  constructor(canvas, state, { gl, software }) {
     this.canvas = canvas;
     this.state = state;
-    this.renderer = new THREE.WebGLRenderer({ canvas, antialias: !software, powerPreference: 'high-performance' });
+    this.renderer = new THREE.WebGLRenderer({ canvas, context: gl });
     this.renderer.toneMapping = THREE.ACESFilmicToneMapping;
     this.renderer.toneMappingExposure = 1.25;
     this.quality = new Quality(software, () => this.eased());
@@ -36,6 +37,7 @@ export class View3d {
     this.inset = { right: 0, bottom: 0 };
     this.last = 0;
     this.clock = 0;
+    this.opened = false;
     this.eased();
     this.resize();
   }
@@ -62,11 +64,23 @@ export class View3d {
     this.last = ms;
     this.clock += dt;
     this.herd.update(this.clock, dt, still);
+    if (!this.opened && this.state.snapshots) this.open();
     const followed = this.camera.follow ? this.herd.figures.get(this.camera.follow) ?? null : null;
     this.camera.update(dt, followed, still);
     this.mark();
     this.world.update(this.state, this.clock, this.camera.scale(this.height * this.quality.pixels), still);
     this.renderer.render(this.world.scene, this.camera.lens);
+  }
+
+  /** The first look, once it is known who is where; unless somebody looks elsewhere already. */
+  open() {
+    this.opened = true;
+    const { camera } = this;
+    if (camera.touched || camera.follow) return;
+    const share = (1 - this.inset.right / this.width) * camera.lens.aspect * Math.tan((camera.lens.fov * Math.PI) / 360);
+    const { atlas } = this.state;
+    const shot = opening([...this.herd.figures.values()], atlas.buildings, atlas.bounds, Math.atan(share));
+    if (shot) camera.begin(shot);
   }
 
   mark() {

@@ -1,9 +1,12 @@
 /** One agent, told in full: who it says it is, what it can, where it is, what it said lately. */
 import { h, media, need, spot } from '../dom.js';
+import { brief, npub } from '../npub.js';
 import { date, clock, t } from '../strings.js';
 import { doing } from './story.js';
 
 const WORDS = 5;
+/** ms in which a second click is meant for who is under the card, to follow. */
+const DOUBLE = 400;
 
 export class Card {
   /**
@@ -32,6 +35,8 @@ export class Card {
     this.told = '';
     this.box.hidden = false;
     this.refresh();
+    this.box.classList.toggle('passing', !focus);
+    setTimeout(() => this.box.classList.remove('passing'), DOUBLE);
     if (focus) /** @type {HTMLElement | null} */ (this.box.querySelector('h2'))?.focus();
   }
 
@@ -69,7 +74,7 @@ export class Card {
       h('p', { class: 'place' }, place),
       profile.bio ? h('p', { class: 'bio' }, profile.bio) : null,
       skills.length ? h('ul', { class: 'chips', 'aria-label': t('card.skills') }, ...skills.map((skill) => h('li', {}, skill))) : null,
-      profile.pubkey ? h('p', { class: 'npub' }, `${t('card.npub')}: `, h('code', {}, profile.pubkey)) : null,
+      profile.pubkey ? identity(npub(profile.pubkey)) : null,
       h('h3', {}, t('card.words')),
       words.length
         ? h('ul', { class: 'words' }, ...words.map((event) => h('li', {}, event.text, ' ', h('time', {}, clock(event.timestamp)))))
@@ -90,6 +95,16 @@ export function addressOf(id) {
   url.searchParams.delete('agent');
   if (id) url.searchParams.set('agent', id);
   return url.href;
+}
+
+/** The key, short; whole in its title and for the clipboard. @param {string} key */
+function identity(key) {
+  const copy = async (/** @type {Event} */ event) => {
+    await navigator.clipboard?.writeText(key).catch(() => undefined);
+    /** @type {HTMLElement} */ (event.target).textContent = t('card.shared');
+  };
+  return h('p', { class: 'npub' }, `${t('card.npub')}: `, h('code', { title: key }, brief(key)), ' ',
+    h('button', { type: 'button', 'data-deed': 'key', 'aria-label': t('card.npub.copy'), onclick: copy }, t('places.copy')));
 }
 
 /** @param {string} id @param {HTMLElement} button */
