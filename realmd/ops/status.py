@@ -69,7 +69,7 @@ class Status:
             Sample(
                 time=int(now * 1000),
                 agents=values["realmd_agents_present"],
-                connections=values["realmd_connections"],
+                connections=values["realmd_websocket_connections"],
                 tick_ms=round(mean("realmd_tick_seconds"), 3),
                 lag_ms=round(1000 * values["realmd_tick_lag_seconds"], 2),
                 messages_in=round(grown("realmd_websocket_messages", "realmd_http_requests") / span, 2),
