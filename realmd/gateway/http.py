@@ -156,6 +156,7 @@ class Door:
         channel.leave()
         channel.transport.unregisterProducer()
         self._websocket.render(request)
+        channel.requests.clear()  # the two hold each other
 
     def _may_upgrade(self, request: Request) -> bool:
         """Browsers apply no CORS to WebSockets: pages of other sites are kept out here."""

@@ -87,7 +87,7 @@ class Outbox:
         """Send a frame of the protocol itself (ping, pong, close), in its turn."""
         if self._paused is None:
             self._send(frame)
-        else:
+        elif self._transport is not None:
             self._transport.write(frame)
 
     def _send(self, data: bytes) -> None:
@@ -136,7 +136,17 @@ class Outbox:
         self._paused = self._clock.seconds()
         self._waiting.clear()
 
+    def forget(self) -> None:
+        """The connection is gone: let go of it, so that no cycle keeps it for the garbage collector."""
+        self.stopProducing()
+        self._overflow = self._resumed = _nothing
+        self._direct = self._transport = None
+
     def _end(self, reason: str) -> None:
         self._closed = True
         self._waiting.clear()
         self._overflow(reason)
+
+
+def _nothing(*_: object) -> None:
+    """What a connection that is gone wants done."""

@@ -108,6 +108,11 @@ class Connection(WebSocketServerProtocol):
             self.closeHandshakeTimeoutCall = None
         if self._abort is not None and self._abort.active():
             self._abort.cancel()
+        if self.outbox is not None:
+            self.outbox.forget()
+            del self.deliver
+        # They hold us as their result: no cycle is left for the garbage collector.
+        self.is_open = self.is_closed = None
         self.factory.lost()
 
     def deliver(self, whole: bytes, durable: bytes) -> None:

@@ -132,8 +132,12 @@ async def test_a_close_is_answered_and_nothing_follows(tmp_path: Path) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_connection_that_became_a_websocket_leaves_nothing_behind(tmp_path: Path) -> None:
-    """The HTTP side of an upgraded connection is forgotten at once, the rest when it ends."""
+async def test_a_connection_that_became_a_websocket_leaves_nothing_behind(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The HTTP side of an upgraded connection is freed at once, the rest when it ends, with no cycles left."""
+    gc.disable()
+    request.addfinalizer(gc.enable)
     async with realm_up(tmp_path) as realm:
         channels: list[weakref.ref[Any]] = []
         opened = realm.factory.opened
@@ -152,7 +156,6 @@ async def test_a_connection_that_became_a_websocket_leaves_nothing_behind(tmp_pa
         for connection in realm.gateway.connections:
             assert connection.transport.producer is connection.outbox
         del connection
-        gc.collect()
         assert [ref() for ref in channels] == [None] * 5
         for socket in sockets[:3]:
             socket.wire.hang_up()
@@ -162,7 +165,6 @@ async def test_a_connection_that_became_a_websocket_leaves_nothing_behind(tmp_pa
         while realm.factory.open:
             await turn()
         await turn()
-        gc.collect()
         assert [ref() for ref in connections] == [None] * 5
         assert realm.gateway.connections == set()
 
