@@ -135,7 +135,7 @@ async def test_a_close_is_answered_and_nothing_follows(tmp_path: Path) -> None:
 async def test_a_connection_that_became_a_websocket_leaves_nothing_behind(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """The HTTP side of an upgraded connection is freed at once, the rest when it ends, with no cycles left."""
+    """The HTTP side of an upgraded connection is freed at once, the rest when it ends; no cycle is left."""
     gc.disable()
     request.addfinalizer(gc.enable)
     async with realm_up(tmp_path) as realm:
