@@ -237,18 +237,34 @@ def test_a_card_shows_the_key_as_people_write_it(daemon: Daemon, open_page: Open
 
 
 def test_the_first_look_is_at_the_dragon(daemon: Daemon, open_page: Open) -> None:
-    """The first picture has the dragon whole and clear of the panels, with a building in view."""
+    """The first picture has the dragon's head in it, clear of the edges and the panels."""
     page = open_page("/", size=(1000, 640))
     see(page, "() => realm.deep.opened && realm.deep.camera.target.lengthSq()")
-    seen = page.evaluate("""() => {
+    assert page.evaluate("""() => {
       const {width, inset} = realm.deep;
-      const inside = (at) => Boolean(at && at.x > 40 && at.x < width - inset.right - 40 && at.y > 40);
       const one = realm.deep.herd.figures.get('shalom');
-      return {head: inside(realm.deep.project(one.x, one.head, one.z)),
-        places: realm.deep.places().filter(({x, z}) => inside(realm.deep.project(x, 2, z))).length};
+      const at = realm.deep.project(one.x, one.head, one.z);
+      return Boolean(at && at.x > 40 && at.x < width - inset.right - 40 && at.y > 40);
     }""")
-    assert seen["head"]
-    assert seen["places"] >= 1
+
+
+def test_the_first_look_has_a_building_behind_the_dragon(open_page: Open) -> None:
+    """Of the sides from which the dragon can be looked at, one with a building behind her is chosen."""
+    page = open_page("/?map", size=(1000, 640))
+    ahead = page.evaluate("""async () => {
+      const {opening} = await import(document.querySelector('link[href*="js/opening."]').href);
+      const {buildings, bounds} = realm.state.atlas;
+      const dragon = {id: 'shalom', agent: {kind: 'dragon', place: {rotation: 0}}, x: 0, z: 5, head: 5};
+      const {yaw, far} = opening([dragon], buildings, bounds, 0.6);
+      const eye = {x: dragon.x + Math.sin(yaw) * far, z: dragon.z + Math.cos(yaw) * far};
+      return buildings.filter(({x, z}) => {
+        const [dx, dz] = [x - eye.x, z - eye.z];
+        const depth = -dx * Math.sin(yaw) - dz * Math.cos(yaw);
+        const aside = dx * Math.cos(yaw) - dz * Math.sin(yaw);
+        return depth > far && Math.abs(Math.atan2(aside, depth)) < 0.6;
+      }).length;
+    }""")
+    assert ahead >= 1
 
 
 def test_names_stay_whole(daemon: Daemon, open_page: Open) -> None:
