@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,7 +45,7 @@ class Score:
         self.answers = Histogram()
 
 
-class Agent:
+class Agent(ABC):
     """One agent: where it walks, and its way to the server."""
 
     def __init__(self, name: str, walker: Walker, site: Site, ledger: Ledger, score: Score) -> None:
@@ -54,19 +55,19 @@ class Agent:
         self.ledger = ledger
         self.score = score
 
+    @abstractmethod
     async def start(self) -> None:
         """Connect; raises OSError or what else keeps it out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def move(self, seconds: float) -> None:
         """Take the step of so many seconds, and tell the server."""
-        raise NotImplementedError
 
-    def say(self, text: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def say(self, text: str) -> None: ...
 
-    def stop(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def stop(self) -> None: ...
 
 
 class HttpAgent(Agent):
