@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import gc
-import os
 import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from autobahn.twisted.resource import WebSocketResource
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
-from twisted.python.usage import Options as UsageOptions
 
 from . import __version__
-from .config import Config, ConfigError, load, render, world_file
 from .gateway.feed import Feed
 from .gateway.http import Door, DoorFactory
 from .gateway.page import Page
@@ -29,6 +26,7 @@ from .ops.files import RESERVED_FILES, raise_file_limit
 from .ops.health import Health
 from .ops.metrics import Metrics, resident_bytes
 from .ops.status import EVERY, Status
+from .options import Options
 from .protocol.views import Room
 from .runtime.catalogue import Catalogue
 from .runtime.daemon import Daemon, Stage
@@ -40,68 +38,15 @@ from .runtime.periodic import Periodic
 from .runtime.realm import Realm
 from .runtime.thinker import MindThreads, Spans, Thinker
 from .runtime.ticker import Ticker
+from .settings import Config
 from .storage.engines import ENGINES
 from .storage.interface import Retention
 from .storage.store import Store
-from .world.atlas import Atlas, AtlasError, parse
+from .world.atlas import Atlas
 from .world.engine import Limits, World
-from .world.minds import MINDS
 from .world.space import Grid
 
 DAY_MS = 86_400_000
-
-
-class Options(UsageOptions):
-    """The options that one types; everything else is in realmd.toml."""
-
-    synopsis = "[options]"
-    optParameters: ClassVar = [
-        ["config", "c", None, "Configuration file (default: see realmd.toml(5))."],
-        ["env-file", None, None, "Also read settings from this .env file."],
-        ["host", None, None, "Interface to listen on."],
-        ["port", "p", None, "TCP port; 0 takes any that is free."],
-        ["world", None, None, "The map, a world.toml."],
-        ["state-dir", None, None, "Folder for everything the realm writes."],
-        ["log-level", None, None, "debug, info, warn, error or critical."],
-        ["log-format", None, None, "auto, text, json or journal."],
-    ]
-    optFlags: ClassVar = [
-        ["check", None, "Show the effective configuration and where it comes from, and exit."]
-    ]
-
-    def postOptions(self) -> None:
-        """Read the configuration and the map now: what is wrong with them ends twistd with status 2."""
-        try:
-            self.settings = load(
-                Path(self["config"]) if self["config"] else None,
-                os.environ,
-                self,
-                env_file=Path(self["env-file"]) if self["env-file"] else None,
-            )
-            self.atlas = read_atlas(self.settings)
-        except (ConfigError, AtlasError) as error:
-            print(error, file=sys.stderr)
-            raise SystemExit(2) from None
-        if self["check"]:
-            print(render(self.settings))
-            raise SystemExit(0)
-
-
-def read_atlas(config: Config) -> Atlas:
-    """The map that `config` names."""
-    path = world_file(config)
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AtlasError(str(path), [f"cannot be read: {error}"]) from None
-    atlas = parse(text, str(path))
-    unknown = [being for being in atlas.inhabitants.values() if being.mind not in MINDS]
-    if unknown:
-        known = ", ".join(MINDS)
-        raise AtlasError(
-            str(path), [f"inhabitant {b.id}: no mind is called {b.mind} (known: {known})" for b in unknown]
-        )
-    return atlas
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:
@@ -261,7 +206,9 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         Stage("doors", listen, lambda: Deferred.fromCoroutine(close_doors())),
     ):
         stage.setServiceParent(daemon)
-    watch(metrics, world, gateway, factory, journal, intake, ticking, loop, thinker)
+    for part in (factory, gateway, intake, journal):
+        metrics.watch_all(part.figures())
+    watch(metrics, world, ticking, loop, thinker)
     return daemon
 
 
@@ -304,38 +251,22 @@ def announce(log: Logger, url: str) -> None:
     log.info("join it: curl -s {url}/ipc -d '{join}'", url=url, join=join)
 
 
-def watch(
-    metrics: Metrics, world: World, gateway: Gateway, factory: DoorFactory, journal: Journal,
-    intake: Intake, ticking: Periodic, loop: Periodic, thinker: Thinker,
-) -> None:  # fmt: skip
-    """What some part counts already, shown at /metrics."""
+def watch(metrics: Metrics, world: World, ticking: Periodic, loop: Periodic, thinker: Thinker) -> None:
+    """What the world and its clocks are asked for at each scrape of /metrics."""
     minds = [*world.atlas.inhabitants]
-    for name, text, value in (
-        ("realmd_agents_present", "Agents in the world.", lambda: len(world.tables.bodies)),
-        ("realmd_agents_known", "Agents that ever registered.", lambda: len(world.tables.profiles)),
-        ("realmd_seats_taken", "Seats taken.", world.seats_taken),
-        ("realmd_seats", "Seats in all.", lambda: world.limits.max_agents),
-        ("realmd_connections", "Connections open, HTTP and WebSocket.", lambda: factory.open),
-        ("realmd_websocket_connections", "WebSocket clients.", lambda: len(gateway.connections)),
-        ("realmd_connections_refused_total", "Connections turned away.", lambda: factory.turned_away),
-        ("realmd_request_timeouts_total", "Requests not complete in time.", lambda: factory.timed_out),
-        ("realmd_http_requests_total", "HTTP requests.", lambda: factory.door.requests),
-        ("realmd_http_faults_total", "HTTP requests that were wrong.", lambda: factory.door.faults),
-        ("realmd_websocket_messages_total", "WebSocket messages received.", lambda: gateway.messages),
-        ("realmd_websocket_faults_total", "WebSocket messages that were wrong.", lambda: gateway.faults),
-        ("realmd_outbox_dropped_total", "Deliveries cut for slow readers.", gateway.deliveries_dropped),
-        ("realmd_outbox_overflows_total", "Clients closed for being too slow.", lambda: gateway.overflowed),
-        ("realmd_intake_waiting", "Commands waiting for a tick.", lambda: len(intake)),
-        ("realmd_intake_refused_total", "Commands refused as busy.", lambda: intake.refused),
-        ("realmd_storage_available", "1 when commits succeed.", lambda: float(journal.accepting())),
-        ("realmd_storage_failures_total", "Commits that failed.", lambda: journal.failures),
-        ("realmd_tick_lag_seconds", "How late the last tick began.", lambda: ticking.lag),
-        ("realmd_ticks_missed_total", "Ticks merged into a later one.", lambda: ticking.missed),
-        ("realmd_tick_failures_total", "Ticks that raised.", lambda: ticking.failures),
-        ("realmd_loop_delay_seconds", "Delay of the event loop.", lambda: loop.lag),
-        ("realmd_memory_resident_bytes", "Resident memory.", resident_bytes),
-    ):
-        metrics.watch(name, text, value)
+    metrics.watch_all(
+        (
+            ("realmd_agents_present", "Agents in the world.", lambda: len(world.tables.bodies)),
+            ("realmd_agents_known", "Agents that ever registered.", lambda: len(world.tables.profiles)),
+            ("realmd_seats_taken", "Seats taken.", world.seats_taken),
+            ("realmd_seats", "Seats in all.", lambda: world.limits.max_agents),
+            ("realmd_tick_lag_seconds", "How late the last tick began.", lambda: ticking.lag),
+            ("realmd_ticks_missed_total", "Ticks merged into a later one.", lambda: ticking.missed),
+            ("realmd_tick_failures_total", "Ticks that raised.", lambda: ticking.failures),
+            ("realmd_loop_delay_seconds", "Delay of the event loop.", lambda: loop.lag),
+            ("realmd_memory_resident_bytes", "Resident memory.", resident_bytes),
+        )
+    )
     for key in ("thoughts", "failures", "overruns", "respawns"):
         metrics.watch_each(
             f"realmd_mind_{key}_total", f"{key.capitalize()} of each mind.", "agent",

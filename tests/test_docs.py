@@ -13,7 +13,7 @@ import pytest
 import twisted.internet.tcp
 from twisted.internet.testing import MemoryReactorClock
 
-from realmd import tap
+from realmd import options, tap
 from realmd.config import OWN_NAMES, load
 from realmd.ctl import SUBCOMMANDS
 from realmd.errors import REFUSALS
@@ -57,7 +57,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         patch.setattr(tap, "Door", kept(tap.Door))
         patch.setattr(tap, "raise_file_limit", lambda: 1024)
         config = load(None, {"STATE_DIRECTORY": str(tmp_path_factory.mktemp("state"))}, {})
-        tap.build(config, tap.read_atlas(config), MemoryReactorClock())
+        tap.build(config, options.read_atlas(config), MemoryReactorClock())
     return made
 
 

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.web import http
 
 from ..errors import Fault
+from ..figures import Figures
 from ..protocol.classic import Ask, decode_ask, decode_ipc
 from ..runtime.realm import Answer, Realm
 from ..world import queries
@@ -238,6 +239,16 @@ class DoorFactory(http.HTTPFactory):
         """Close every HTTP connection once what was answered on it is sent."""
         for channel in list(self.channels):
             channel.loseConnection()
+
+    def figures(self) -> Figures:
+        """For the metrics."""
+        return [
+            ("realmd_connections", "Connections open, HTTP and WebSocket.", lambda: self.open),
+            ("realmd_connections_refused_total", "Connections turned away.", lambda: self.turned_away),
+            ("realmd_request_timeouts_total", "Requests not complete in time.", lambda: self.timed_out),
+            ("realmd_http_requests_total", "HTTP requests.", lambda: self.door.requests),
+            ("realmd_http_faults_total", "HTTP requests that were wrong.", lambda: self.door.faults),
+        ]
 
     def late(self, channel: Channel) -> None:
         """A request was not complete in time."""

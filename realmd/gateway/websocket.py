@@ -6,18 +6,17 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.types import ConnectionRequest
-from msgspec import Struct
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
+from twisted.internet.interfaces import IReactorTime
 
 from ..errors import Fault, Rejection
-from ..protocol import classic, encode, views
+from ..figures import Figures
+from ..protocol import classic, views
 from ..protocol.classic import Ask
-from ..protocol.dialects import BATCH, CLASSIC, DIALECTS, WINDOW_BITS
+from ..protocol.dialects import BATCH, CLASSIC, DIALECTS
 from ..runtime.fanout import Fanout
 from ..runtime.realm import Answer, Realm, refusal
 from ..world import commands, queries
@@ -25,49 +24,22 @@ from ..world.commands import Command
 from ..world.engine import Outcome
 from ..world.queries import Query
 from .outbox import Outbox
+from .wire import Bounds, Wire, accept_deflate
 
 GOING_AWAY: Final = 1001
-TRY_AGAIN_LATER: Final = 1013
 #: Agents that one connection may speak for, and the cut of a player's name.
 MAX_LINKS: Final = 64
 PLAYER_NAME: Final = 32
 
 
-class Bounds(Struct, frozen=True):
-    """What one connection may use (bytes, s)."""
-
-    message_bytes: int
-    outbox_bytes: int
-    outbox_patience: float
-    compression: bool
-
-
-class Deflate(PerMessageDeflateOfferAccept):
-    """An accepted offer that says, even if it was not asked, that each message stands alone."""
-
-    def get_extension_string(self) -> str:
-        extension: str = super().get_extension_string()
-        told = "server_no_context_takeover"
-        return extension if told in extension else f"{extension}; {told}"
-
-
-class Connection(WebSocketServerProtocol):
+class Connection(Wire):
     """One WebSocket client; a `Viewer` for the fan-out."""
 
-    logger = Logger(namespace="realmd.gateway.websocket")
-    factory: Gateway
-    transport: Any
-    closeHandshakeTimeout: float
-    _isMessageCompressed: bool
     cell = 0
     slot = 0
     follow: str | None = None
     dialect = CLASSIC
-    #: Set when the handshake is done; Autobahn writes by itself until then.
-    outbox: Outbox = None  # type: ignore[assignment]
     player: str | None = None
-    _too_long = False
-    _abort: IDelayedCall | None = None
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         followed = request.params.get("agent", [""])[0]
@@ -84,7 +56,7 @@ class Connection(WebSocketServerProtocol):
             factory.clock,
             factory.bounds.outbox_bytes,
             factory.bounds.outbox_patience,
-            self._overflow,
+            self.overflow,
             lambda: factory.fanout.refresh(self),
         )
         self.deliver = self.outbox.deliver  # type: ignore[method-assign]  # a call less a write
@@ -101,86 +73,16 @@ class Connection(WebSocketServerProtocol):
             for agent_id in self.agents:
                 factory.realm.intake.submit(commands.LinkClosed(agent_id=agent_id))
 
-    def connectionLost(self, reason: Any = None) -> None:
-        super().connectionLost(reason)
-        if self.closeHandshakeTimeoutCall is not None:  # Autobahn leaves this one
-            self.closeHandshakeTimeoutCall.cancel()
-            self.closeHandshakeTimeoutCall = None
-        if self._abort is not None and self._abort.active():
-            self._abort.cancel()
-        if self.outbox is not None:
-            self.outbox.forget()
-            del self.deliver
-        # They hold us as their result: no cycle is left for the garbage collector.
-        self.is_open = self.is_closed = None
-        self.factory.lost()
-
-    def deliver(self, whole: bytes, durable: bytes) -> None:
-        """See `runtime.fanout.Viewer`."""
-        self.outbox.deliver(whole, durable)
-
-    def tell(self, kind: str, **fields: Any) -> None:
-        """Send one message to this client alone."""
-        frame = encode.message(kind, **fields)
-        self.outbox.deliver(frame, frame)
-
-    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        """Autobahn's own frames take their turn with ours."""
-        if self.outbox is None:
-            super().sendData(data, sync, chopsize)
-        else:
-            self.outbox.control(data)
-
-    def _closeConnection(self, abort: bool = False) -> None:
-        if self.outbox is not None:
-            self.transport.unregisterProducer()  # else it would wait for more from us
-        super()._closeConnection(abort)
-        if not abort:  # a reader that takes nothing would keep it from closing
-            self._abort = self.factory.clock.callLater(
-                self.closeHandshakeTimeout, self.transport.abortConnection
-            )
-
-    # -- incoming ----------------------------------------------------------------------
-
-    def onMessageFrameBegin(self, length: int) -> None:
-        super().onMessageFrameBegin(length)
-        if self.message_data_total_length > self.factory.bounds.message_bytes:
-            self._pass_over()
-
-    def onFrameData(self, payload: bytes) -> bool | None:
-        going_on: bool | None = super().onFrameData(payload)
-        return None if self._too_long else going_on
-
-    def onMessageFrameData(self, payload: bytes) -> None:
-        """Keep nothing of a message that is too long, however long it goes on, and no empty pieces."""
-        if payload and not self._too_long:
-            super().onMessageFrameData(payload)
-
-    def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
-        """A message that was small on the wire is too long when inflated; Autobahn would hang up."""
-        self._pass_over()
-
-    def _pass_over(self) -> None:
-        """Neither keep, inflate nor look at what is still to come of this message."""
-        self._too_long = True
-        self._isMessageCompressed = False
-        self.utf8validateIncomingCurrentMessage = False
-        self.message_data.clear()
-        if self.frame_data:
-            self.frame_data.clear()
-
-    def onPing(self, payload: bytes) -> None:
-        """Who pings and does not read gets no pong: it would wait where nothing bounds it."""
-        if not self.outbox.behind:
-            super().onPing(payload)
+    def left(self) -> None:
+        self.factory.fanout.leave(self)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.state != self.STATE_OPEN:
             return
         self.factory.messages += 1
         try:
-            if self._too_long:
-                self._too_long = False
+            if self.too_long:
+                self.too_long = False
                 raise Fault(f"Message too large (limit {self.factory.bounds.message_bytes} bytes)")
             wish, mark = classic.decode_message(payload)
             if isinstance(wish, classic.Wish):
@@ -299,28 +201,6 @@ class Connection(WebSocketServerProtocol):
                 self.player = None
                 self._ask(commands.WorldLeave(agent_id=me), mark)
 
-    # -- ending ------------------------------------------------------------------------
-
-    def _overflow(self, reason: str) -> None:
-        self.factory.overflowed += 1
-        self.logger.warn(
-            "buffer overflow door=websocket peer={peer} reason={reason}", peer=self.peer, reason=reason
-        )
-        self.say_goodbye(TRY_AGAIN_LATER, reason)
-
-    def say_goodbye(self, code: int, reason: str) -> None:
-        """Start the closing handshake; `sendClose` leaves the codes below 3000 to Autobahn itself."""
-        self.sendCloseFrame(code, reason.encode())
-
-    def sendCloseFrame(
-        self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
-    ) -> None:
-        """Nothing follows a close frame, whoever began (RFC 6455, section 5.5.1)."""
-        if self.state == self.STATE_OPEN:
-            super().sendCloseFrame(code, reasonUtf8, isReply)
-            self.outbox.stopProducing()
-            self.factory.fanout.leave(self)
-
 
 class Gateway(WebSocketServerFactory):
     """Makes a `Connection` for each WebSocket client.  Every limit Autobahn leaves open is set."""
@@ -348,18 +228,7 @@ class Gateway(WebSocketServerFactory):
         self.messages = self.faults = self.overflowed = self.dropped = 0
 
     def _accept(self, offers: list[PerMessageDeflateOffer]) -> PerMessageDeflateOfferAccept | None:
-        """permessage-deflate without context take-over, or nothing."""
-        for offer in offers:
-            if isinstance(offer, PerMessageDeflateOffer):
-                # A window smaller than ours would have to be kept for this client alone.
-                if 0 < offer.request_max_window_bits < WINDOW_BITS:
-                    continue
-                accepted = Deflate(offer, max_message_size=self.bounds.message_bytes)
-                # The client's messages stand alone, too: one that is too long can be passed over.
-                # It need not have offered that (RFC 7692, 7.1.1.2), though Autobahn thinks so.
-                accepted.request_no_context_takeover = True
-                return accepted
-        return None
+        return accept_deflate(offers, self.bounds.message_bytes) if self.bounds.compression else None
 
     def limit(self, handshake: float, ping_interval: float, ping_timeout: float) -> None:
         """Set the time-outs (s) and what they bound."""
@@ -375,7 +244,7 @@ class Gateway(WebSocketServerFactory):
             echoCloseCodeReason=False,
             serveFlashSocketPolicy=False,
             webStatus=False,
-            perMessageCompressionAccept=self._accept if self.bounds.compression else lambda offers: None,
+            perMessageCompressionAccept=self._accept,
         )
 
     def close_all(self) -> list[Deferred[Any]]:
@@ -392,3 +261,13 @@ class Gateway(WebSocketServerFactory):
     def deliveries_dropped(self) -> int:
         """Deliveries cut for slow readers, those gone included."""
         return self.dropped + sum(connection.outbox.dropped for connection in self.connections)
+
+    def figures(self) -> Figures:
+        """For the metrics."""
+        return [
+            ("realmd_websocket_connections", "WebSocket clients.", lambda: len(self.connections)),
+            ("realmd_websocket_messages_total", "WebSocket messages received.", lambda: self.messages),
+            ("realmd_websocket_faults_total", "WebSocket messages that were wrong.", lambda: self.faults),
+            ("realmd_outbox_dropped_total", "Deliveries cut for slow readers.", self.deliveries_dropped),
+            ("realmd_outbox_overflows_total", "Clients closed for being too slow.", lambda: self.overflowed),
+        ]

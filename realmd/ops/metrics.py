@@ -17,6 +17,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from ..figures import Figures
+
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
 _TICK_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _COMMIT_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -73,6 +75,11 @@ class Metrics:
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """What `value` says at each scrape: a counter if its name ends with ``_total``, else a gauge."""
         self.registry.register(_Watched(name, text, None, lambda: {"": value()}))
+
+    def watch_all(self, figures: Figures) -> None:
+        """`watch` for each figure of some part."""
+        for name, text, value in figures:
+            self.watch(name, text, value)
 
     def watch_each(self, name: str, text: str, label: str, values: Callable[[], dict[str, float]]) -> None:
         """The same, one for each key of `values`, which must be few."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..errors import Rejection
+from ..figures import Figures
 from ..world.commands import Command, LinkClosed, LinkOpened
 from ..world.engine import Outcome
 
@@ -45,6 +46,13 @@ class Intake:
         """Everything that waits, in the order it came."""
         waiting, self._waiting = self._waiting, []
         return waiting
+
+    def figures(self) -> Figures:
+        """For the metrics."""
+        return [
+            ("realmd_intake_waiting", "Commands waiting for a tick.", lambda: len(self)),
+            ("realmd_intake_refused_total", "Commands refused as busy.", lambda: self.refused),
+        ]
 
     def close(self) -> None:
         """Refuse whatever comes from now on; what waits is still served."""

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from ..errors import Rejection
+from ..figures import Figures
 from ..protocol.encode import event as encode_event
 from ..storage.interface import Entry, IStore, StorageError
 from ..world import events
@@ -77,6 +78,13 @@ class Journal(Service):
         self._open = Batch()
         self._flying: Batch | None = None
         self._snapshot_due = False
+
+    def figures(self) -> Figures:
+        """For the metrics."""
+        return [
+            ("realmd_storage_available", "1 when commits succeed.", lambda: float(self.accepting())),
+            ("realmd_storage_failures_total", "Commits that failed.", lambda: self.failures),
+        ]
 
     # -- for the tick ------------------------------------------------------------------
 

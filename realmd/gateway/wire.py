@@ -1,0 +1,166 @@
+"""One WebSocket connection below its messages: bounded reading, the outbox, an orderly end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
+from msgspec import Struct
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ..protocol import encode
+from ..protocol.dialects import WINDOW_BITS
+from .outbox import Outbox
+
+if TYPE_CHECKING:
+    from .websocket import Gateway
+
+TRY_AGAIN_LATER: Final = 1013
+
+
+class Bounds(Struct, frozen=True):
+    """What one connection may use (bytes, s)."""
+
+    message_bytes: int
+    outbox_bytes: int
+    outbox_patience: float
+    compression: bool
+
+
+class Deflate(PerMessageDeflateOfferAccept):
+    """An accepted offer that says, even if it was not asked, that each message stands alone."""
+
+    def get_extension_string(self) -> str:
+        extension: str = super().get_extension_string()
+        told = "server_no_context_takeover"
+        return extension if told in extension else f"{extension}; {told}"
+
+
+def accept_deflate(offers: list[PerMessageDeflateOffer], limit: int) -> PerMessageDeflateOfferAccept | None:
+    """permessage-deflate without context take-over, or nothing; messages of at most `limit` bytes."""
+    for offer in offers:
+        if isinstance(offer, PerMessageDeflateOffer):
+            # A window smaller than ours would have to be kept for this client alone.
+            if 0 < offer.request_max_window_bits < WINDOW_BITS:
+                continue
+            accepted = Deflate(offer, max_message_size=limit)
+            # The client's messages stand alone, too: one that is too long can be passed over.
+            # It need not have offered that (RFC 7692, 7.1.1.2), though Autobahn thinks so.
+            accepted.request_no_context_takeover = True
+            return accepted
+    return None
+
+
+class Wire(WebSocketServerProtocol):
+    """What Autobahn leaves open about a connection, closed."""
+
+    logger = Logger(namespace="realmd.gateway.websocket")
+    factory: Gateway
+    transport: Any
+    closeHandshakeTimeout: float
+    _isMessageCompressed: bool
+    #: Set when the handshake is done; Autobahn writes by itself until then.
+    outbox: Outbox = None  # type: ignore[assignment]
+    #: The message that is coming in is longer than it may be.
+    too_long = False
+    _abort: IDelayedCall | None = None
+
+    def connectionLost(self, reason: Any = None) -> None:
+        super().connectionLost(reason)
+        if self.closeHandshakeTimeoutCall is not None:  # Autobahn leaves this one
+            self.closeHandshakeTimeoutCall.cancel()
+            self.closeHandshakeTimeoutCall = None
+        if self._abort is not None and self._abort.active():
+            self._abort.cancel()
+        if self.outbox is not None:
+            self.outbox.forget()
+            del self.deliver
+        # They hold us as their result: no cycle is left for the garbage collector.
+        self.is_open = self.is_closed = None
+        self.factory.lost()
+
+    def deliver(self, whole: bytes, durable: bytes) -> None:
+        """See `runtime.fanout.Viewer`."""
+        self.outbox.deliver(whole, durable)
+
+    def tell(self, kind: str, **fields: Any) -> None:
+        """Send one message to this client alone."""
+        frame = encode.message(kind, **fields)
+        self.outbox.deliver(frame, frame)
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Autobahn's own frames take their turn with ours."""
+        if self.outbox is None:
+            super().sendData(data, sync, chopsize)
+        else:
+            self.outbox.control(data)
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        if self.outbox is not None:
+            self.transport.unregisterProducer()  # else it would wait for more from us
+        super()._closeConnection(abort)
+        if not abort:  # a reader that takes nothing would keep it from closing
+            self._abort = self.factory.clock.callLater(
+                self.closeHandshakeTimeout, self.transport.abortConnection
+            )
+
+    # -- incoming ----------------------------------------------------------------------
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        super().onMessageFrameBegin(length)
+        if self.message_data_total_length > self.factory.bounds.message_bytes:
+            self._pass_over()
+
+    def onFrameData(self, payload: bytes) -> bool | None:
+        going_on: bool | None = super().onFrameData(payload)
+        return None if self.too_long else going_on
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        """Keep nothing of a message that is too long, however long it goes on, and no empty pieces."""
+        if payload and not self.too_long:
+            super().onMessageFrameData(payload)
+
+    def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
+        """A message that was small on the wire is too long when inflated; Autobahn would hang up."""
+        self._pass_over()
+
+    def _pass_over(self) -> None:
+        """Neither keep, inflate nor look at what is still to come of this message."""
+        self.too_long = True
+        self._isMessageCompressed = False
+        self.utf8validateIncomingCurrentMessage = False
+        self.message_data.clear()
+        if self.frame_data:
+            self.frame_data.clear()
+
+    def onPing(self, payload: bytes) -> None:
+        """Who pings and does not read gets no pong: it would wait where nothing bounds it."""
+        if not self.outbox.behind:
+            super().onPing(payload)
+
+    # -- ending ------------------------------------------------------------------------
+
+    def overflow(self, reason: str) -> None:
+        self.factory.overflowed += 1
+        self.logger.warn(
+            "buffer overflow door=websocket peer={peer} reason={reason}", peer=self.peer, reason=reason
+        )
+        self.say_goodbye(TRY_AGAIN_LATER, reason)
+
+    def say_goodbye(self, code: int, reason: str) -> None:
+        """Start the closing handshake; `sendClose` leaves the codes below 3000 to Autobahn itself."""
+        self.sendCloseFrame(code, reason.encode())
+
+    def sendCloseFrame(
+        self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
+    ) -> None:
+        """Nothing follows a close frame, whoever began (RFC 6455, section 5.5.1)."""
+        if self.state == self.STATE_OPEN:
+            super().sendCloseFrame(code, reasonUtf8, isReply)
+            self.outbox.stopProducing()
+            self.left()
+
+    def left(self) -> None:
+        """Nothing more is to be delivered here."""
