@@ -32,6 +32,15 @@ REFUSALS: dict[str, str] = {
     "not_installed": "This plugin is not installed.",
     "catalogue_full": "The catalogue holds as many plugins as it may.",
     "reserved": "This agentId belongs to an inhabitant of the realm.",
+    "look_alike": "That name or agentId looks like another's, or has characters that cannot be seen.",
+    "nothing_said": "Nothing is left of that text when what cannot be seen is taken out.",
+    "token_required": "This agentId belongs to whoever registered it; send its token.",
+    "not_yours": "What you have proven does not let you speak for this agentId.",
+    "token_revoked": "This token was replaced or taken back; log in with the agent's key, or ask the operator.",
+    "key_bound": "The agent is bound to another key.",
+    "key_taken": "Another agent has proven that it holds this pubkey.",
+    "bad_delegation": "The event does not make its author the owner of this agent.",
+    "realm_full": "The realm knows as many agents as it may; none of them has been away long enough.",
     "internal_error": "The realm made a mistake over this command; it is logged and nothing happened.",
     "busy": "The realm has more to do than it can hold; try again in a moment.",
     "storage_unavailable": "What you said could not be made durable, so it did not happen.",
@@ -58,9 +67,19 @@ class Rejection(Struct, frozen=True):
 class Fault(Exception):
     """A request that is wrong in itself; its text is the answer (HTTP 400).
 
-    `mark` is the ``id`` of the WebSocket message at fault, if it had one.
+    `mark` is the ``id`` of the WebSocket message at fault, if it had one; `code` is there for
+    what a program should tell apart.
     """
 
-    def __init__(self, text: str, mark: str | int | None = None) -> None:
+    status = 400
+
+    def __init__(self, text: str, mark: str | int | None = None, code: str = "") -> None:
         super().__init__(text)
         self.mark = mark
+        self.code = code
+
+
+class Unproven(Fault):
+    """A token or proof was shown that proves nothing (HTTP 401)."""
+
+    status = 401

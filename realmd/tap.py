@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from autobahn.twisted.resource import WebSocketResource
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from . import __version__
+from .gateway.callers import Callers
 from .gateway.feed import Feed
 from .gateway.http import Door, DoorFactory
 from .gateway.page import Page
+from .gateway.peers import Peers
 from .gateway.websocket import Bounds, Gateway
 from .ops import logs
 from .ops.checks import Check, loop_check, storage_check, thinker_check, tick_check, work_check
 from .ops.files import RESERVED_FILES, raise_file_limit
 from .ops.health import Health
 from .ops.metrics import Metrics, resident_bytes
+from .ops.monitoring import Monitoring
 from .ops.status import EVERY, Status
 from .options import Options
 from .protocol.views import Room
 from .runtime.catalogue import Catalogue
+from .runtime.credentials import FILE as KEYS_FILE
+from .runtime.credentials import Credentials, Lifetimes
 from .runtime.daemon import Daemon, Stage
 from .runtime.fanout import Fanout
 from .runtime.history import History, Line
@@ -105,23 +110,41 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     room = Room(
         config.room.id, config.room.name, config.room.description, config.server.url(), config.room.relays
     )
-    realm = Realm(world, room, intake, journal, store, history, catalogue.plugins, config.server.port)
+
+    def wall() -> int:
+        return int(reactor.seconds() * 1000)
+
+    credentials = Credentials(
+        config.storage.state / KEYS_FILE,
+        Lifetimes(config.auth.token_days * DAY_MS, config.auth.key_days * DAY_MS),
+        os.urandom, wall,
+    )  # fmt: skip
+    realm = Realm(
+        world, room, intake, journal, store, history, catalogue.plugins, config.server.port, credentials
+    )
+    callers = Callers(
+        Peers(origins=config.server.cors_origins), credentials, lambda: realm.room.public_url, wall
+    )
     gateway = Gateway(
         realm, fanout, reactor, random.Random(seed ^ 0x5EED),
         Bounds(
             config.server.message_bytes, config.server.outbox_bytes, config.server.outbox_patience_s,
             config.server.compression,
         ),
-        lambda: factory.closed(),
+        lambda: factory.closed(), callers,
     )  # fmt: skip
     gateway.limit(
         config.server.handshake_timeout_s, config.server.ping_interval_s, config.server.ping_timeout_s
     )
+    gateway.on_pong = metrics.ping
+    monitoring = Monitoring(config, metrics, reactor)
     checks: dict[str, Callable[[], Check]] = {
         "tick": lambda: tick_check(ticking.lag, tick, reactor.seconds() - ticking.last),
         "storage": lambda: storage_check(journal),
         "thinker": lambda: thinker_check(thinker),
         "loop": lambda: loop_check(loop.lag),
+        "alerts": monitoring.watch.check,
+        "backup": monitoring.backups.check,
         "work": lambda: work_check(
             str(work.name) for work in (*clockwork, *chores) if isinstance(work, Periodic) and work.failing
         ),
@@ -130,7 +153,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     status = Status(metrics, health, lambda: len(config.room.relays), reactor)
     page = Page(Path(__file__).parent / "web")
     door = Door(
-        realm, WebSocketResource(gateway),
+        realm, gateway, callers,
         {**health.pages(), **status.pages(), **page.pages(), **Feed(config.board.upstream, reactor).pages()},
         config.server.body_bytes, config.server.cors_origins, page.missing,
     )  # fmt: skip
@@ -143,6 +166,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     # The stages: started in this order, stopped in reverse.
     async def open_store() -> None:
         config.storage.state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        credentials.open()
         loaded = await store.open()
         now = int(reactor.seconds() * 1000)
         world.tables.load(loaded.rows, loaded.seq)
@@ -173,6 +197,8 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         realm.room = realm.room_at(config.server.url(port[0].getHost().port))  # type: ignore[attr-defined]
         settle_memory()
         health.ready = True
+        if config.auth.mode == "open":
+            log.warn("auth mode is open: anybody who can reach this port may speak for every agent")
         announce(log, realm.room.public_url)
 
     async def close_doors() -> None:
@@ -194,6 +220,9 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     chores = Stage("chores")  # apart: what takes long there must not hold up the last tick
     scanning.setServiceParent(chores)
     pruning.setServiceParent(chores)
+    Periodic("keys", 3600.0, lambda _: credentials.refresh(), reactor).setServiceParent(chores)
+    for guard in monitoring.services:
+        guard.setServiceParent(chores)
     minds = Stage("minds")
     threads.setServiceParent(minds)
     thinker.setServiceParent(minds)
@@ -209,6 +238,15 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     for part in (factory, gateway, intake, journal):
         metrics.watch_all(part.figures())
     watch(metrics, world, ticking, loop, thinker)
+    metrics.watch_each(
+        "realmd_message_errors_total", "Messages that went wrong.", "kind",
+        lambda: {
+            "malformed": gateway.faults + door.faults,
+            "busy": intake.refused,
+            "storage": metrics.refused("storage_unavailable"),
+            "internal": gateway.failed + door.failed + metrics.refused("internal_error"),
+        },
+    )  # fmt: skip
     return daemon
 
 
@@ -231,6 +269,8 @@ def limits(config: Config) -> Limits:
         leave_after=int(config.presence.leave_after_s * 1000),
         board_posts=config.storage.board_posts,
         request_age=config.storage.messages_days * DAY_MS,
+        auth=config.auth.mode,
+        blocked_words=config.chat.blocked_words,
     )
 
 

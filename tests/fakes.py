@@ -26,6 +26,7 @@ from realmd.runtime.ticker import Ticker
 from realmd.storage.interface import Entry, IStore, Loaded, Pruned, Retention, Rows, StorageError
 from realmd.world import commands
 from realmd.world.atlas import parse
+from realmd.world.caller import INSIDE
 from realmd.world.commands import Command
 from realmd.world.engine import Limits, Outcome, World
 from realmd.world.space import Grid
@@ -187,6 +188,7 @@ class Watcher:
 
     def __init__(self, follow: str | None = None, dialect: Dialect = CLASSIC) -> None:
         self.dialect = dialect
+        self.caller = INSIDE
         self.cell = 0
         self.slot = 0
         self.follow = follow

@@ -16,10 +16,13 @@ from twisted.web import http
 
 from ..errors import Fault
 from ..figures import Figures
+from ..ops.network import Losses
 from ..protocol.classic import Ask, decode_ask, decode_ipc
 from ..runtime.realm import Answer, Realm
 from ..world import queries
+from .callers import Callers
 from .request import JSON, Channel, Request
+from .websocket import Gateway
 
 Handler = Callable[[Request], None]
 METHODS: Final = b"GET, POST, OPTIONS"
@@ -36,16 +39,19 @@ class Door:
     def __init__(
         self,
         realm: Realm,
-        websocket: WebSocketResource,
+        gateway: Gateway,
+        callers: Callers,
         pages: dict[bytes, Handler],
         body_bytes: int,
         origins: tuple[str, ...],
         not_found: Handler,
     ) -> None:
         self.body_bytes = body_bytes
-        self.requests = self.faults = 0
+        self.requests = self.faults = self.failed = 0
         self._realm = realm
-        self._websocket = websocket
+        self.gateway = gateway
+        self._websocket = WebSocketResource(gateway)
+        self._callers = callers
         self._origins = frozenset(origin.encode() for origin in origins)
         self._not_found = not_found
         self._get: dict[bytes, Handler] = {
@@ -82,8 +88,11 @@ class Door:
                 request.setHeader(b"allow", METHODS)
                 request.answer({"error": "Method not allowed"}, 405)
         except Fault as fault:
-            self._fault(request, str(fault))
+            self.faults += 1
+            code = {"code": fault.code} if fault.code else {}
+            request.answer({"error": str(fault), **code}, fault.status)
         except Exception:
+            self.failed += 1
             self.log.failure("request failed path={path}", path=request.path.decode("ascii", "replace"))
             request.answer({"error": "internal_error"}, 500)
 
@@ -107,16 +116,19 @@ class Door:
     # -- handlers ----------------------------------------------------------------------
 
     def _ipc(self, request: Request) -> None:
-        self._ask(request, decode_ipc(request.body()))
+        body = request.body()
+        self._ask(request, decode_ipc(body), body)
 
-    def _ask(self, request: Request, ask: Ask) -> None:
+    def _ask(self, request: Request, ask: Ask, body: bytes = b"") -> None:
         def reply(answer: Answer) -> None:
             if answer.fault:
-                self._fault(request, answer.fields["error"])
+                self.faults += 1
+                request.answer({"error": answer.fields["error"]}, 400)
             else:
-                request.answer(answer.fields)
+                code = answer.fields.get("code")
+                request.answer(answer.fields, UNPROVEN.get(code, 200) if isinstance(code, str) else 200)
 
-        self._realm.serve(ask, reply)
+        self._realm.serve(ask, reply, self._callers.of(request, body))
 
     def _rest(self, request: Request, command: str, status: int) -> None:
         """A REST call: the arguments are the body; an unknown skill is 404."""
@@ -125,7 +137,8 @@ class Door:
             good = answer.fields.get("ok")
             request.answer(answer.fields, status if good else _STATUS.get(answer.fields["code"], 409))
 
-        self._realm.serve(decode_ask(command, request.body() or b"{}"), reply)
+        body = request.body() or b"{}"
+        self._realm.serve(decode_ask(command, body), reply, self._callers.of(request, body))
 
     def _events(self, request: Request) -> None:
         given = {
@@ -153,6 +166,7 @@ class Door:
         if not self._may_upgrade(request):
             request.answer({"error": "Pages of this origin may not talk to the realm"}, 403)
             return
+        self.gateway.arriving = self._callers.of(request)
         channel = request.channel
         channel.leave()
         channel.transport.unregisterProducer()
@@ -168,11 +182,9 @@ class Door:
     def _unknown(self, request: Request) -> None:
         request.answer({"error": "Not found"}, 404)
 
-    def _fault(self, request: Request, text: str) -> None:
-        self.faults += 1
-        request.answer({"error": text}, 400)
 
-
+#: Refusal → status of an /ipc answer; 200 for any other, as ever.
+UNPROVEN: Final = {"token_required": 401, "token_revoked": 401, "not_yours": 403, "banned": 403}
 #: Refusal → status of a REST answer; 409 for any other.
 _STATUS: Final = {
     "not_found": 404,
@@ -181,6 +193,7 @@ _STATUS: Final = {
     "busy": 503,
     "shutting_down": 503,
     "storage_unavailable": 503,
+    **UNPROVEN,
 }
 
 
@@ -202,7 +215,8 @@ class DoorFactory(http.HTTPFactory):
         self.door = door
         self.request_timeout = request_timeout
         self.max_connections = max_connections
-        self.open = self.turned_away = self.timed_out = 0
+        self.open = self.turned_away = 0
+        self.losses = Losses("http", reactor)
         #: Connections that are still HTTP.
         self.channels: set[Channel] = set()
 
@@ -245,15 +259,15 @@ class DoorFactory(http.HTTPFactory):
         return [
             ("realmd_connections", "Connections open, HTTP and WebSocket.", lambda: self.open),
             ("realmd_connections_refused_total", "Connections turned away.", lambda: self.turned_away),
-            ("realmd_request_timeouts_total", "Requests not complete in time.", lambda: self.timed_out),
+            ("realmd_request_timeouts_total", "Requests not complete in time.", lambda: self.losses.timeouts),
+            ("realmd_http_resets_total", "HTTP connections reset.", lambda: self.losses.resets),
             ("realmd_http_requests_total", "HTTP requests.", lambda: self.door.requests),
             ("realmd_http_faults_total", "HTTP requests that were wrong.", lambda: self.door.faults),
         ]
 
     def late(self, channel: Channel) -> None:
         """A request was not complete in time."""
-        self.timed_out += 1
-        self.logger.info("connection timeout door=http peer={peer}", peer=channel.getPeer().host)
+        self.losses.timed_out(channel.getPeer().host)
 
 
 class Full(Protocol):

@@ -75,6 +75,8 @@ class Request(http.Request):
         headers = self.responseHeaders
         headers.setRawHeaders(b"content-type", [content_type])
         headers.setRawHeaders(b"content-length", [b"%d" % len(body)])
+        if status == 401:
+            headers.setRawHeaders(b"www-authenticate", [b'Bearer realm="realmd"', b"Nostr"])
         for name, value in self.door.headers(self):
             headers.setRawHeaders(name, [value])
         self.write(b"" if self.method == b"HEAD" else body)
@@ -135,6 +137,7 @@ class Channel(http.HTTPChannel):
         self._disarm()
         super().connectionLost(reason)
         self.leave()
+        self.factory.losses.ended(reason, self.getPeer().host)
         self.factory.closed()
 
     def leave(self) -> None:

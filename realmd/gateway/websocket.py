@@ -14,15 +14,18 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..errors import Fault, Rejection
 from ..figures import Figures
+from ..ops.network import Losses
 from ..protocol import classic, views
 from ..protocol.classic import Ask
 from ..protocol.dialects import BATCH, CLASSIC, DIALECTS
 from ..runtime.fanout import Fanout
 from ..runtime.realm import Answer, Realm, refusal
 from ..world import commands, queries
+from ..world.caller import Caller
 from ..world.commands import Command
 from ..world.engine import Outcome
 from ..world.queries import Query
+from .callers import Callers
 from .outbox import Outbox
 from .wire import Bounds, Wire, accept_deflate
 
@@ -40,8 +43,12 @@ class Connection(Wire):
     follow: str | None = None
     dialect = CLASSIC
     player: str | None = None
+    caller: Caller
+    #: What was given to be signed and has not been answered.
+    _challenge = ""
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
+        self.caller = self.factory.arriving
         followed = request.params.get("agent", [""])[0]
         self.follow = followed[:64] or None
         return BATCH if BATCH in request.protocols else None
@@ -85,47 +92,57 @@ class Connection(Wire):
                 self.too_long = False
                 raise Fault(f"Message too large (limit {self.factory.bounds.message_bytes} bytes)")
             wish, mark = classic.decode_message(payload)
+            if (token := classic.token_in(payload)) is not None:
+                self._show_token(token, mark)
             if isinstance(wish, classic.Wish):
                 self._grant(wish, mark)
             else:
                 self._ask(wish, mark)
         except Fault as fault:
             self.factory.faults += 1
-            self._wrong(str(fault), fault.mark)
+            self._wrong(str(fault), fault.mark, fault.code)
         except Exception:
+            self.factory.failed += 1
             self.logger.failure("message failed peer={peer}", peer=self.peer)
             self._wrong("internal_error", None)
 
-    def _wrong(self, text: str, mark: str | int | None) -> None:
+    def _show_token(self, token: str, mark: str | int | None) -> None:
+        try:
+            self.factory.callers.show(self.caller, token)
+        except Fault as fault:
+            fault.mark = mark
+            raise
+
+    def _wrong(self, text: str, mark: str | int | None, code: str = "") -> None:
+        told = {"code": code} if code else {}
         if mark is not None:
-            self.tell("ack", id=mark, ok=False, error=text)
+            self.tell("ack", id=mark, ok=False, error=text, **told)
         else:
-            self.tell("error", message=text)
+            self.tell("error", message=text, **told)
 
     def _ask(self, ask: Ask, mark: str | int | None) -> None:
-        if isinstance(ask, Command) and (agent_id := getattr(ask, "agent_id", None)) is not None:
-            self._speak_for(agent_id)
-
-        if mark is None and isinstance(ask, Command):
-            self.factory.realm.tell(ask, self._refused)
+        agent_id: str | None = getattr(ask, "agent_id", None) if isinstance(ask, Command) else None
+        if mark is None and isinstance(ask, Command) and agent_id in self.agents:
+            self.factory.realm.tell(ask, self._refused, self.caller)
             return
 
         def reply(answer: Answer) -> None:
+            good = answer.fields.get("ok")
+            if good and agent_id is not None:
+                self._speak_for(agent_id)
             if mark is not None:
                 self.tell("ack", id=mark, **answer.fields)
-            elif not answer.fields.get("ok"):
+            elif not good:
                 self._refused(answer)
 
-        self.factory.realm.serve(ask, reply)
+        self.factory.realm.serve(ask, reply, self.caller)
 
     def _refused(self, answer: Answer) -> None:
-        self.tell("error", message=answer.fields["error"])
+        self.tell("error", message=answer.fields["error"], code=answer.fields["code"])
 
     def _speak_for(self, agent_id: str) -> None:
         """While this socket is open, the agent counts as heard, and gets its private messages here."""
-        if agent_id in self.agents or len(self.agents) >= MAX_LINKS:
-            return
-        if agent_id in self.factory.realm.world.atlas.inhabitants:  # only its mind speaks for it
+        if agent_id in self.agents or len(self.agents) >= MAX_LINKS or self not in self.factory.connections:
             return
         self.agents.add(agent_id)
         self.factory.fanout.link(self, agent_id)
@@ -149,10 +166,29 @@ class Connection(Wire):
                 self._show("profile", "profile", queries.ProfileOf(agent_id=agent_id), mark)
             case classic.RequestRoomInfo():
                 self._show("roomInfo", "info", queries.RoomInfo(), mark)
+            case classic.Challenge():
+                given = self.factory.callers.challenge()
+                self._challenge = given["challenge"]
+                self.tell("challenge", **given)
+            case classic.Authenticate(event=event):
+                self._authenticate(event, mark)
             case classic.PlayerJoin():
                 self._player_join(wish)
             case _:
                 self._play(wish, mark)
+
+    def _authenticate(self, event: dict[str, Any], mark: str | int | None) -> None:
+        challenge, self._challenge = self._challenge, ""
+        try:
+            self.factory.callers.answer(self.caller, challenge, event)
+        except Fault as fault:
+            fault.mark = mark
+            raise
+        shown = {"pubkey": self.caller.pubkey, "npub": self.caller.npub}
+        if mark is not None:
+            self.tell("ack", id=mark, ok=True, **shown)
+        else:
+            self.tell("authenticated", **shown)
 
     def _show(self, kind: str, field: str, query: Query, mark: str | int | None) -> None:
         """Answer a classic request: what is asked for, in a message of its own kind."""
@@ -164,7 +200,7 @@ class Connection(Wire):
             else:
                 self.tell(kind, **{field: fields.get(field, fields)})
 
-        self.factory.realm.serve(query, reply)
+        self.factory.realm.serve(query, reply, self.caller)
 
     def _player_join(self, wish: classic.PlayerJoin) -> None:
         if self.player is not None:
@@ -184,7 +220,7 @@ class Connection(Wire):
         self.player = player
         join = commands.PlayerJoin(agent_id=player, name=name, color=wish.color)
         self._speak_for(player)
-        self.factory.realm.intake.submit(join, reply)
+        self.factory.realm.intake.submit(join, reply, self.caller)
 
     def _play(self, wish: classic.Wish, mark: str | int | None) -> None:
         if self.player is None:
@@ -216,6 +252,7 @@ class Gateway(WebSocketServerFactory):
         rng: random.Random,
         bounds: Bounds,
         lost: Callable[[], None],
+        callers: Callers,
     ) -> None:
         super().__init__(reactor=clock, server="realmd")
         self.realm = realm
@@ -224,8 +261,14 @@ class Gateway(WebSocketServerFactory):
         self.rng = rng
         self.bounds = bounds
         self.lost = lost
+        self.callers = callers
+        #: Whose handshake is under way.
+        self.arriving = Caller()
         self.connections: set[Connection] = set()
-        self.messages = self.faults = self.overflowed = self.dropped = 0
+        self.messages = self.faults = self.failed = self.overflowed = self.dropped = 0
+        self.losses = Losses("websocket", clock)
+        #: Called with how long (s) a client took to answer a ping.
+        self.on_pong: Callable[[float], None] = lambda seconds: None
 
     def _accept(self, offers: list[PerMessageDeflateOffer]) -> PerMessageDeflateOfferAccept | None:
         return accept_deflate(offers, self.bounds.message_bytes) if self.bounds.compression else None
@@ -268,6 +311,8 @@ class Gateway(WebSocketServerFactory):
             ("realmd_websocket_connections", "WebSocket clients.", lambda: len(self.connections)),
             ("realmd_websocket_messages_total", "WebSocket messages received.", lambda: self.messages),
             ("realmd_websocket_faults_total", "WebSocket messages that were wrong.", lambda: self.faults),
+            ("realmd_websocket_timeouts_total", "Pings not answered.", lambda: self.losses.timeouts),
+            ("realmd_websocket_resets_total", "WebSockets reset.", lambda: self.losses.resets),
             ("realmd_outbox_dropped_total", "Deliveries cut for slow readers.", self.deliveries_dropped),
             ("realmd_outbox_overflows_total", "Clients closed for being too slow.", lambda: self.overflowed),
         ]

@@ -104,6 +104,30 @@ def _explain(name: str, error: msgspec.ValidationError) -> str:
     return text
 
 
+class _Token(Struct):
+    token: str | None = None
+
+
+class _Tokens(_Token):
+    args: _Token | None = None
+
+
+_tokens: Final = msgspec.json.Decoder(_Tokens)
+
+
+def token_in(payload: bytes) -> str | None:
+    """The token that came with a command, beside or among its arguments."""
+    if b'"token"' not in payload:
+        return None
+    try:
+        found = _tokens.decode(payload)
+    except msgspec.ValidationError as error:
+        raise Fault(_text(error)) from None
+    except _BROKEN as error:
+        raise Fault(_malformed(error)) from None
+    return found.token or (found.args.token if found.args is not None else None)
+
+
 # -- WebSocket messages --------------------------------------------------------------------
 
 
@@ -173,11 +197,22 @@ class PlayerLeave(Wish, frozen=True, tag="playerLeave"):
     """The human takes its avatar out of the world."""
 
 
+class Challenge(Wish, frozen=True, tag="challenge"):
+    """Something to sign with a Nostr key."""
+
+
+class Authenticate(Wish, frozen=True, tag="auth"):
+    """The challenge, signed: an event of kind 22242 (NIP-42)."""
+
+    event: dict[str, Any]
+
+
 WISHES: Final = {
     str(cls.__struct_config__.tag): msgspec.json.Decoder(cls)
     for cls in (
         Subscribe, RequestProfiles, RequestProfile, RequestRoomInfo, Viewport, Follow,
         PlayerJoin, PlayerMove, PlayerChat, PlayerAction, PlayerLeave,
+        Challenge, Authenticate,
     )
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ _SIMPLE: Final = {
     inspect.IntType: "integer",
     inspect.BoolType: "boolean",
     inspect.AnyType: "any",
+    inspect.DictType: "object",
     inspect.StructType: "object",
     inspect.VarTupleType: "array",
     inspect.LiteralType: "string",

@@ -22,6 +22,8 @@ class Room(Struct, frozen=True):
     public_url: str
     relays: tuple[str, ...] = ()
     channel_id: str | None = None
+    #: The realm's own Nostr key (hex), if it has one.
+    pubkey: str = ""
 
 
 def room_info(world: World, room: Room) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from twisted.logger import Logger
 from ..protocol import encode
 from ..protocol.dialects import Dialect, Item
 from ..world import events
+from ..world.caller import Caller
 from ..world.engine import World
+from ..world.rules.authority import objection
 from ..world.space import Grid
 from .journal import Committed, Journal
 from .news import News
@@ -34,6 +36,10 @@ class Viewer(Protocol):
     @property
     def dialect(self) -> Dialect:
         """How it wants to be told; it does not change."""
+
+    @property
+    def caller(self) -> Caller:
+        """Whose connection it is."""
 
     def deliver(self, whole: bytes, durable: bytes) -> None:
         """Send `whole`, or only its `durable` part if the reader is slow."""
@@ -177,13 +183,18 @@ class Fanout:
             self.encodings += 1
             if isinstance(event, events.Private):
                 pair = (event.agent_id, event.to_agent_id)
-                concerned = {viewer for agent_id in pair for viewer in self._links.get(agent_id, ())}
+                concerned = {viewer for agent_id in pair for viewer in self._speaking_for(agent_id)}
                 items.append((Item(entry.body, private=True), concerned))
             else:
                 items.append((Item(entry.body), None))
         concerned = {viewer for _, viewers in items for viewer in viewers or ()}
         own = {viewer: [item for item, of in items if of is None or viewer in of] for viewer in concerned}
         return [item for item, of in items if of is None], own
+
+    def _speaking_for(self, agent_id: str) -> list[Viewer]:
+        """The connections that are linked to the agent, and may still speak for it."""
+        linked = self._links.get(agent_id, ())
+        return [viewer for viewer in linked if objection(self._world, agent_id, viewer.caller) is None]
 
     def _local(self) -> dict[int, list[Item]]:
         """Grid cell → the positions and actions in it."""

@@ -7,10 +7,12 @@ from typing import Final
 
 from ..errors import Rejection
 from ..figures import Figures
+from ..world.caller import INSIDE, Caller
 from ..world.commands import Command, LinkClosed, LinkOpened
 from ..world.engine import Outcome
 
 Reply = Callable[[Outcome], None]
+Asked = tuple[Command, Reply, Caller]
 
 #: Facts about sockets, which no refusal undoes; the door bounds how many there can be.
 FACTS: Final = (LinkOpened, LinkClosed)
@@ -27,22 +29,22 @@ class Intake:
         self.limit = limit
         self.refused = 0
         self._closed = False
-        self._waiting: list[tuple[Command, Reply]] = []
+        self._waiting: list[Asked] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def submit(self, command: Command, reply: Reply = unheard) -> None:
-        """Queue `command`; `reply` is called once, now or after a tick."""
+    def submit(self, command: Command, reply: Reply = unheard, caller: Caller = INSIDE) -> None:
+        """Queue `command` on behalf of `caller`; `reply` is called once, now or after a tick."""
         if self._closed:
             reply(Rejection("shutting_down", "shutting_down"))
         elif len(self._waiting) >= self.limit and not isinstance(command, FACTS):
             self.refused += 1
             reply(Rejection("busy", "busy"))
         else:
-            self._waiting.append((command, reply))
+            self._waiting.append((command, reply, caller))
 
-    def drain(self) -> list[tuple[Command, Reply]]:
+    def drain(self) -> list[Asked]:
         """Everything that waits, in the order it came."""
         waiting, self._waiting = self._waiting, []
         return waiting

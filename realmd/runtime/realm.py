@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..errors import REFUSALS, Rejection
+from ..identity import nostr_event
+from ..identity.delegation import check_delegation
+from ..identity.errors import NotProven
 from ..protocol import views
 from ..protocol.classic import Ask
 from ..protocol.describe import describe
 from ..protocol.encode import raw_list
 from ..storage.interface import IStore, StorageError
 from ..world import queries
-from ..world.commands import Command, Heard
+from ..world.caller import Caller
+from ..world.commands import Command, Delegate, Heard, Register, SetOwner, TokenRotate
 from ..world.engine import Outcome, World
+from ..world.rules.authority import objection
+from .credentials import Credentials
 from .history import History
-from .intake import Intake
+from .intake import Intake, Reply
 from .journal import Journal
 
 MAX_EVENTS: Final = 200
@@ -49,6 +56,7 @@ class Realm:
         history: History,
         catalogue: Callable[[], list[dict[str, Any]]],
         port: int,
+        credentials: Credentials,
     ) -> None:
         self.world = world
         self.room = room
@@ -58,40 +66,66 @@ class Realm:
         self._history = history
         self._catalogue = catalogue
         self._port = port
+        self._credentials = credentials
 
     def room_at(self, public_url: str) -> views.Room:
         """The room, told where its page is."""
         return replace(self.room, public_url=public_url)
 
-    def tell(self, command: Command, refused: Callable[[Answer], None]) -> None:
+    def tell(self, command: Command, refused: Callable[[Answer], None], caller: Caller) -> None:
         """Do `command` for a sender who wants to hear only of a refusal."""
-        if getattr(command, "agent_id", None) in self.world.atlas.inhabitants:
-            refused(refusal(Rejection("reserved", "reserved")))
-            return
 
         def reply(outcome: Outcome) -> None:
             if isinstance(outcome, Rejection):
                 refused(refusal(outcome))
 
-        self.intake.submit(command, reply)
+        self._submit(command, reply, caller)
 
-    def serve(self, ask: Ask, reply: Callable[[Answer], None]) -> None:
-        """Do or answer `ask`; `reply` is called once."""
+    def serve(self, ask: Ask, reply: Callable[[Answer], None], caller: Caller) -> None:
+        """Do or answer `ask` on behalf of `caller`; `reply` is called once."""
         if isinstance(ask, Command):
-            if getattr(ask, "agent_id", None) in self.world.atlas.inhabitants:
-                reply(refusal(Rejection("reserved", "reserved")))  # only its mind speaks for it
-                return
-            self.intake.submit(ask, lambda outcome: reply(self.answer(ask, outcome)))
+            self._submit(ask, lambda outcome: reply(self.answer(ask, outcome, caller)), caller)
         else:
-            Deferred.fromCoroutine(self._query(ask)).addErrback(self._failed).addCallback(reply)
+            Deferred.fromCoroutine(self._query(ask, caller)).addErrback(self._failed).addCallback(reply)
 
-    def answer(self, command: Command, outcome: Outcome) -> Answer:
+    def answer(self, command: Command, outcome: Outcome, caller: Caller) -> Answer:
         """The answer to a command that had this outcome."""
         if isinstance(outcome, Rejection):
             return refusal(outcome)
-        return Answer(views.reply(self.world, self.room, command, outcome))
+        fields = views.reply(self.world, self.room, command, outcome)
+        if isinstance(command, Register | TokenRotate) and command.agent_id in caller.serials:
+            fields["token"] = self._credentials.issue(command.agent_id, caller.serials[command.agent_id])
+        return Answer(fields)
 
-    async def _query(self, query: queries.Query) -> Answer:
+    def _submit(self, command: Command, reply: Reply, caller: Caller) -> None:
+        if getattr(command, "agent_id", None) in self.world.atlas.inhabitants:
+            reply(Rejection("reserved", "reserved"))  # only its mind speaks for it
+            return
+        if isinstance(command, Delegate):
+            try:
+                command = self._owned(command)
+            except NotProven as error:
+                reply(Rejection("bad_delegation", str(error)))
+                return
+        self.intake.submit(command, reply, caller)
+
+    def _owned(self, command: Delegate) -> SetOwner:
+        """What a delegation says, its signature checked."""
+        event = nostr_event.decode(msgspec.json.encode(command.event))
+        stated = check_delegation(
+            event, command.agent_id, self.world.now, room_id=self.room.room_id, pubkey=self.room.pubkey
+        )
+        return SetOwner(
+            agent_id=command.agent_id, owner=stated.owner, signed=stated.created, until=stated.expires
+        )
+
+    async def _query(self, query: queries.Query, caller: Caller) -> Answer:
+        agent_id = getattr(query, "agent_id", None)
+        if isinstance(query, queries.AgentInbox | queries.Login) and agent_id is not None:
+            if agent_id in self.world.atlas.inhabitants:
+                return refusal(Rejection("reserved", "reserved"))
+            if (code := objection(self.world, agent_id, caller)) is not None:
+                return refusal(Rejection(code, code))
         if query.renews:
             self.intake.submit(Heard(agent_id=query.agent_id))  # type: ignore[attr-defined]
         match query:
@@ -99,6 +133,8 @@ class Realm:
                 return await self._events(query)
             case queries.AgentInbox():
                 return await self._inbox(query)
+            case queries.Login():
+                return self._login(query, caller)
         answer = self._view(query)
         if not self._journal.idle and not await self._journal.settled():
             answer = self._view(query)  # what it showed has been undone since
@@ -138,6 +174,16 @@ class Realm:
             case queries.WorldMap():
                 return _ok(world=world.atlas.describe())
         raise AssertionError(query)
+
+    def _login(self, query: queries.Login, caller: Caller) -> Answer:
+        if query.agent_id is None:
+            mine = [i for i in self.world.tables.identities.values() if caller.pubkey in (i.pubkey, i.owner)]
+            agents = [{"agentId": i.agent_id, "owned": i.owner == caller.pubkey} for i in mine]
+            return _ok(pubkey=caller.pubkey, npub=caller.npub, agents=agents if caller.pubkey else [])
+        identity = self.world.tables.identities.get(query.agent_id)
+        if identity is None:
+            return refusal(Rejection("unknown_agent", "Unknown or unregistered agentId"))
+        return _ok(agentId=query.agent_id, token=self._credentials.issue(query.agent_id, identity.serial))
 
     async def _events(self, query: queries.RoomEvents) -> Answer:
         bodies = await self._history.read(_stamp(query.since), _stamp(query.after), _limit(query.limit))

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from ..errors import Rejection
 from ..world import events
+from ..world.caller import Caller
 from ..world.commands import Command
 from ..world.engine import Outcome, World
 from .fanout import Fanout
@@ -58,8 +59,8 @@ class Ticker:
         world.durable = self._journal.accepting()
         replies: list[tuple[Reply, Outcome]] = []
         happened: list[events.Event] = []
-        for command, reply in self._intake.drain():
-            outcome = self._apply(command, now)
+        for command, reply, caller in self._intake.drain():
+            outcome = self._apply(command, now, caller)
             if isinstance(outcome, Rejection):
                 self._tell(reply, outcome)
                 continue
@@ -78,10 +79,10 @@ class Ticker:
         if faults:  # one agent's share of the tick; the rest is done
             raise faults[0]
 
-    def _apply(self, command: Command, now: int) -> Outcome:
+    def _apply(self, command: Command, now: int, caller: Caller) -> Outcome:
         name = str(command.__struct_config__.tag)
         try:
-            outcome = self._world.apply(command, now)
+            outcome = self._world.apply(command, now, caller)
         except Exception:
             self.log.failure("a rule failed command={name}", name=name)
             outcome = Rejection("internal_error", "internal_error")

@@ -13,7 +13,11 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .alerts import Alerts
+from .auth import Auth
+from .backup import Backup
 from .base import Section
+from .chat import Chat
 from .room import Board, Plugins, Presence, Room, Think, World
 from .server import Server
 from .storage import Log, Storage
@@ -35,13 +39,17 @@ class Config(Struct, frozen=True, kw_only=True):
 
     room: Room = Room()
     server: Server = Server()
+    auth: Auth = Auth()
     world: World = World()
     presence: Presence = Presence()
     think: Think = Think()
     storage: Storage = Storage()
     plugins: Plugins = Plugins()
     board: Board = Board()
+    chat: Chat = Chat()
+    backup: Backup = Backup()
     log: Log = Log()
+    alerts: Alerts = Alerts()
     #: The configuration file that was read, if any.
     file: Path | None = None
     #: "section.key" → where its value comes from; what is missing is a default.
@@ -52,7 +60,8 @@ class Config(Struct, frozen=True, kw_only=True):
 
 #: Section name → its struct, in the order of realmd.toml.
 SECTIONS: dict[str, type[Section]] = {
-    cls.__name__.lower(): cls for cls in (Room, Server, World, Presence, Think, Storage, Plugins, Board, Log)
+    cls.__name__.lower(): cls
+    for cls in (Room, Server, Auth, World, Presence, Think, Storage, Plugins, Board, Chat, Backup, Log, Alerts)
 }
 
 #: Environment names of the old system, and the one systemd gives a service.

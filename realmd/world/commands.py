@@ -11,14 +11,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .model import AgentId, Colour, Key, Skill
+from .model import CONTENT_CUT, TITLE_CUT, AgentId, Colour, Key, Skill
 
 Action = Literal["walk", "idle", "wave", "pinch", "talk", "dance", "backflip", "spin"]
 Emote = Literal["happy", "thinking", "surprised", "laugh"]
 RequestType = Literal["task", "review", "info", "trade"]
 #: Long texts are cut, not refused; this only bounds what a cut has to read.
 LongText = Annotated[str, Meta(max_length=65_536)]
-Content = Annotated[str, Meta(min_length=1, max_length=2000)]
+Content = Annotated[str, Meta(min_length=1, max_length=CONTENT_CUT)]
 Tags = Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=32)]
 
 
@@ -123,7 +123,7 @@ class MoltbookPost(Command, frozen=True, tag="moltbook-post"):
     """Put a note on the room's bulletin board."""
 
     agent_id: AgentId
-    title: Annotated[str, Meta(min_length=1, max_length=120)]
+    title: Annotated[str, Meta(min_length=1, max_length=TITLE_CUT)]
     content: Content
 
 
@@ -181,6 +181,25 @@ class ClawhubUninstall(Command, frozen=True, tag="clawhub-uninstall"):
     agent_id: AgentId | None = None
 
 
+class TokenRotate(Command, frozen=True, tag="token-rotate"):
+    """Take a new token; every older one of this agent is worth nothing from now on."""
+
+    agent_id: AgentId
+
+
+class Delegate(Command, frozen=True, tag="delegate"):
+    """Give the agent an owner: `event` is the owner's signed statement (see docs/security.rst)."""
+
+    agent_id: AgentId
+    event: dict[str, Any]
+
+
+class Disown(Command, frozen=True, tag="disown"):
+    """End the agent's delegation to its owner; either of them may."""
+
+    agent_id: AgentId
+
+
 # What only the daemon says.
 
 
@@ -221,6 +240,24 @@ class Inhabit(Command, frozen=True, tag="inhabit"):
     agent_id: AgentId
 
 
+class SetOwner(Command, frozen=True, tag="set-owner"):
+    """A delegation was checked: `owner` (pubkey, hex) owns the agent from `signed` until `until` (ms)."""
+
+    public: ClassVar[bool] = False
+    agent_id: AgentId
+    owner: str
+    signed: int
+    until: int
+
+
+class Revoke(Command, frozen=True, tag="revoke"):
+    """The operator takes all tokens of an agent back, and with `keys` its key and its owner, too."""
+
+    public: ClassVar[bool] = False
+    agent_id: AgentId
+    keys: bool = False
+
+
 class CatalogueFound(Command, frozen=True, tag="catalogue-found"):
     """The plugin folders were read; these are the plugins in them."""
 
@@ -238,5 +275,6 @@ COMMANDS: dict[str, type[Command]] = {
         GoToWorkstation, WorkStart, WorkFinish, WorkstationLeave, MoltbookPost,
         AgentMessage, AgentRequest, AgentRespond,
         ClawhubPublish, ClawhubInstall, ClawhubUninstall,
+        TokenRotate, Delegate, Disown,
     )
 }  # fmt: skip

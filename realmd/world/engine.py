@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,9 +17,12 @@ from msgspec.structs import replace
 from ..errors import Refused, Rejection
 from . import events
 from .atlas import Atlas
+from .caller import INSIDE, Caller
 from .commands import Command, Register
 from .model import Body, Claim, Profile
 from .tables import Changes, Tables
+from .text.clean import Cleaner
+from .text.likeness import Likeness
 
 #: What a command led to: what happened, or why nothing did.
 Outcome = tuple[events.Event, ...] | Rejection
@@ -56,6 +59,10 @@ class Limits(Struct, frozen=True):
     payload_bytes: int = 8192
     plugins: int = 500
     profiles: int = 10_000
+    #: How long an agent stays known after it was last heard (ms), if room for another is needed.
+    forget_after: int = 30 * 86_400_000
+    auth: Literal["local-open", "required", "open"] = "local-open"
+    blocked_words: tuple[str, ...] = ()
 
 
 class World:
@@ -66,6 +73,12 @@ class World:
         self.limits = limits
         self.rng = rng
         self.tables = Tables()
+        self.cleaner = Cleaner(limits.blocked_words)
+        #: The ids and names of the inhabitants, which nobody else's may look like.
+        self.residents = Likeness()
+        for being in atlas.inhabitants.values():
+            self.residents.put(f"{being.id}, by id", being.id)
+            self.residents.put(f"{being.id}, by name", being.name)
         #: False while the store cannot commit: what needs a `seq` is refused.
         self.durable = True
         self.heard: dict[str, int] = {}
@@ -76,6 +89,10 @@ class World:
         self.holding: dict[str, str] = {}
         #: What rules raised while time passed, until the ticker takes it.
         self.faults: list[Exception] = []
+        #: When the last tick was (ms), and on whose behalf the command under way comes.
+        self.now = 0
+        self.caller = INSIDE
+        self._serial = 0
         self._allowance: dict[str, tuple[float, int]] = {}
         self._advanced = 0
         self._swept = 0
@@ -84,13 +101,20 @@ class World:
 
     def begin(self, now: int) -> None:
         """Take up a loaded state: everyone present counts as heard at `now`, walks go on."""
-        self._advanced = self._swept = now
+        self._advanced = self._swept = self.now = now
+        self._serial = max((i.serial for i in self.tables.identities.values()), default=0)
         self.heard = dict.fromkeys(self.tables.bodies, now)
         self._fit_map()
         self._derive()
 
-    def apply(self, command: Command, now: int) -> Outcome:
-        """Do what `command` asks, wholly or not at all."""
+    def apply(self, command: Command, now: int, caller: Caller = INSIDE) -> Outcome:
+        """Do what `command` asks on behalf of `caller`, wholly or not at all."""
+        from .rules import authority
+
+        self.now = now
+        self.caller = caller
+        if not caller.inside and (rejection := authority.authorise(self, command, caller)) is not None:
+            return rejection
         agent_id: str | None = command.agent_id  # type: ignore[attr-defined]
         if agent_id is not None and not command.stranger and agent_id not in self.tables.profiles:
             return Rejection("unknown_agent", "Unknown or unregistered agentId")
@@ -113,7 +137,7 @@ class World:
         from .rules import board, movement, presence
 
         elapsed = min(max(now - self._advanced, 0), 1000)
-        self._advanced = now
+        self._advanced = self.now = now
         happened: list[events.Event] = []
         for agent_id in sorted(self.walking):
             self._attempt(happened, movement.step, agent_id, elapsed, now)
@@ -151,9 +175,18 @@ class World:
 
     def seq(self) -> int:
         """The number of the next durable event; refused while nothing can be made durable."""
+        self.need_store()
+        return self.tables.next_seq()
+
+    def serial(self, now: int) -> int:
+        """A serial that no token has: not one of an agent forgotten since, nor of a claim undone."""
+        self._serial = max(now, self._serial + 1)
+        return self._serial
+
+    def need_store(self) -> None:
+        """Refuse what must be made durable while nothing can be."""
         if not self.durable:
             raise Refused("storage_unavailable")
-        return self.tables.next_seq()
 
     def place(self, body: Body) -> None:
         """Change where a present body stands or what it shows (ephemeral)."""
@@ -181,6 +214,7 @@ class World:
     def forget(self, agent_id: str) -> None:
         """Drop an absent agent's profile and what was noted of it."""
         self.tables.drop("profiles", agent_id)
+        self.tables.drop("identities", agent_id)
         self._disregard(agent_id)
 
     # -- inside ------------------------------------------------------------------------

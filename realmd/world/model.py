@@ -7,17 +7,19 @@ rotations in radians.  On the wire and in the store, field names are camelCase.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 NAME_CUT = 64
 BIO_CUT = 500
 TEXT_CUT = 500
+TITLE_CUT = 120
+CONTENT_CUT = 2000
 
 #: Anything printable, as the old server took it, but bounded and without control characters.
 AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x1f\\x7f-\\x9f]+\\Z")]
-Key = Annotated[str, Meta(min_length=1, max_length=64)]
+Key = AgentId
 Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}\\Z")]
 
 #: Given in turn to agents that name no colour.
@@ -52,6 +54,8 @@ class Profile(Wire, frozen=True):
     last_seen: int
     skills: tuple[Skill, ...] | UnsetType = UNSET
     avatar: str | UnsetType = UNSET
+    #: NIP-19 form of `pubkey`, there once the agent has proven that it holds the key.
+    npub: str | UnsetType = UNSET
 
     def can(self, skill: str) -> bool:
         """Whether the agent declared `skill`, as a capability or as a skill."""
@@ -139,3 +143,35 @@ class Installed(Wire, frozen=True):
     skill_id: str
     version: str
     installed_at: int
+
+
+class Identity(Wire, frozen=True):
+    """Who may speak for an agentId.
+
+    Tokens count while they have `serial`.  `local`: registered by a program on the realm's own
+    host.  `pubkey` (hex) was proven.  `owner` (hex) owns it by a statement signed at `signed`, until
+    `delegated_until`; those signed up to `disowned` count no more (all ms since the epoch).
+    """
+
+    agent_id: str
+    serial: int
+    local: bool = False
+    pubkey: str = ""
+    owner: str = ""
+    signed: int = 0
+    delegated_until: int = 0
+    disowned: int = 0
+
+
+class Sanction(Wire, frozen=True):
+    """What the operator imposed: on an agent, a pubkey (hex), an address or a network (CIDR).
+
+    `until` 0 has no end.
+    """
+
+    id: str
+    kind: Literal["mute", "ban"]
+    target: str
+    reason: str
+    since: int
+    until: int = 0

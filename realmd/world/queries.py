@@ -94,11 +94,21 @@ class WorkstationOf(Query, frozen=True, tag="workstation"):
     workstation_id: Key
 
 
+class Login(Query, frozen=True, tag="login"):
+    """A fresh token for an agent, by its key, its owner's key or a token that still holds.
+
+    Without `agentId`: the agents that the proven key may speak for.
+    """
+
+    agent_id: AgentId | None = None
+
+
 #: Wire name → struct.
 QUERIES: dict[str, type[Query]] = {
     str(cls.__struct_config__.tag): cls
     for cls in (
         Profiles, ProfileOf, RoomInfo, RoomEvents, RoomInvite, RoomSkills, Describe, OpenPreview,
         MoltbookList, ClawhubList, ClawhubInstalled, Workstations, WorkstationOf, WorldMap, AgentInbox,
+        Login,
     )
 }  # fmt: skip

@@ -12,7 +12,18 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from .model import Body, Claim, Installed, Plugin, Post, Profile, Request
+from .model import (
+    Body,
+    Claim,
+    Identity,
+    Installed,
+    Plugin,
+    Post,
+    Profile,
+    Request,
+    Sanction,
+)
+from .text.likeness import Likeness
 
 #: Table name → the struct each row holds.  The store keeps one SQL table for each.
 KINDS: Final[dict[str, type[Struct]]] = {
@@ -23,6 +34,8 @@ KINDS: Final[dict[str, type[Struct]]] = {
     "requests": Request,
     "plugins": Plugin,
     "installed": Installed,
+    "identities": Identity,
+    "sanctions": Sanction,
 }
 
 
@@ -45,6 +58,11 @@ class Tables:
         self.requests: dict[str, Request] = {}
         self.plugins: dict[str, Plugin] = {}
         self.installed: dict[str, Installed] = {}
+        self.identities: dict[str, Identity] = {}
+        self.sanctions: dict[str, Sanction] = {}
+        #: What the profiles are called, to find those that look alike.
+        self.names = Likeness()
+        self.ids = Likeness()
         self.seq = 0
         self._before: list[tuple[str, str, Struct | None]] = []
         self._seq_before = 0
@@ -58,6 +76,8 @@ class Tables:
         """Start from what the store kept."""
         for kind in KINDS:
             self.rows(kind).update(rows.get(kind, {}))
+        for agent_id in self.profiles:
+            self._name("profiles", agent_id)
         self.seq = self._seq_before = seq
 
     def next_seq(self) -> int:
@@ -68,11 +88,13 @@ class Tables:
         table = self.rows(kind)
         self._before.append((kind, key, table.get(key)))
         table[key] = value
+        self._name(kind, key)
 
     def drop(self, kind: str, key: str) -> None:
         table = self.rows(kind)
         if key in table:
             self._before.append((kind, key, table.pop(key)))
+            self._name(kind, key)
 
     def mark(self) -> tuple[int, int]:
         """Where the open batch stands now, for `rewind`."""
@@ -103,3 +125,16 @@ class Tables:
                 self.rows(kind).pop(key, None)
             else:
                 self.rows(kind)[key] = old
+            self._name(kind, key)
+
+    def _name(self, kind: str, key: str) -> None:
+        """Keep `names` and `ids` what the profiles say."""
+        if kind != "profiles":
+            return
+        profile = self.profiles.get(key)
+        if profile is None:
+            self.names.drop(key)
+            self.ids.drop(key)
+        else:
+            self.names.put(key, profile.name)
+            self.ids.put(key, key)

@@ -182,7 +182,7 @@ async def test_a_request_that_does_not_end_is_not_waited_for(
             if trickling:
                 wire.write(b"x")  # as long as something comes, the connection is not idle
             await turn()
-        assert len(realm.logged("connection timeout door=http")) == realm.factory.timed_out == 1
+        assert len(realm.logged("connection timeout door=http")) == realm.factory.losses.timeouts == 1
 
 
 @pytest_twisted.ensureDeferred
@@ -195,7 +195,7 @@ async def test_a_connection_kept_alive_is_closed_when_nothing_comes(tmp_path: Pa
         wire.write(request("GET", "/health/live"))
         assert (await wire.answer()).status == 200
         assert await wire.end() == b""
-        assert realm.factory.timed_out == 0
+        assert realm.factory.losses.timeouts == 0
 
 
 @pytest_twisted.ensureDeferred

@@ -50,7 +50,7 @@ def answer(body: bytes, status: str = "200 OK", size: int | None = None) -> byte
         (answer(b"[]", size=99), 502, "its answer broke off"),
         (answer(b" " * (MOST_BYTES + 1)), 502, f"it answered more than {MOST_BYTES} bytes"),
         (b"no HTTP\r\n\r\n", 502, "ResponseFailed"),
-        (None, 502, "ConnectionRefusedError"),
+        (None, 502, "ECONNREFUSED"),
     ],
 )
 @pytest_twisted.ensureDeferred

@@ -55,6 +55,8 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.none()
         case inspect.StructType():
             return objects(kind)
+        case inspect.DictType():
+            return st.dictionaries(st.text(TEXT, max_size=8), JSON, max_size=4)
         case inspect.AnyType():
             return JSON
     raise AssertionError(kind)

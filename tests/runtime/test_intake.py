@@ -12,7 +12,7 @@ def test_commands_are_served_in_the_order_they_came() -> None:
     intake = Intake(10)
     for text in "abc":
         intake.submit(chat("a", text))
-    assert [command.text for command, _ in intake.drain()] == ["a", "b", "c"]  # type: ignore[attr-defined]
+    assert [command.text for command, _, _ in intake.drain()] == ["a", "b", "c"]  # type: ignore[attr-defined]
     assert intake.drain() == []
 
 

@@ -372,7 +372,11 @@ def test_whatever_happens(steps: list[list[Command] | str]) -> None:
     assert seqs == sorted(set(seqs))
     assert sum(": " in line for line in works.out) == asked
     tables = works.world.tables
-    kept = {(kind, key): row for kind in ("profiles", "bodies") for key, row in tables.rows(kind).items()}
+    kept = {
+        (kind, key): row
+        for kind in ("profiles", "bodies", "identities")
+        for key, row in tables.rows(kind).items()
+    }
     assert works.store.rows == kept
     assert works.store.seq == tables.seq == (seqs[-1] if seqs else 0)
     assert set(works.world.heard) <= set(tables.profiles)

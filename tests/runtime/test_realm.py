@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,9 +11,11 @@ import pytest
 from twisted.logger import capturedLogs
 
 from realmd.protocol.views import Room
+from realmd.runtime.credentials import Credentials, Lifetimes
 from realmd.runtime.history import History
 from realmd.runtime.realm import Answer, Realm
 from realmd.world import queries
+from realmd.world.caller import INSIDE
 from tests.fakes import Clockwork, chat, message, register
 
 ROOM = Room("room", "Room", "", "http://localhost:1")
@@ -26,14 +29,14 @@ class Desk:
         self.history = History(self.works.store, size=2)
         self.realm = Realm(
             self.works.world, ROOM, self.works.intake, self.works.journal, self.works.store,
-            self.history, lambda: [], 18800,
+            self.history, lambda: [], 18800, Credentials(Path("none"), Lifetimes(1, 1), bytes, lambda: 0),
         )  # fmt: skip
         self.answers: list[Answer] = []
 
     def ask(self, ask: Any) -> Any:
         """The fields of the answer, as JSON tells them; None while there is none."""
         self.answers.clear()
-        self.realm.serve(ask, self.answers.append)
+        self.realm.serve(ask, self.answers.append, INSIDE)
         return self.answer()
 
     def answer(self) -> Any:
@@ -103,7 +106,7 @@ QUESTIONS = [
     queries.OpenPreview(agent_id="ann"), queries.MoltbookList(), queries.ClawhubList(),
     queries.ClawhubInstalled(), queries.Workstations(), queries.WorkstationOf(workstation_id="anvil"),
     queries.WorldMap(), queries.ProfileOf(agent_id="ann"), queries.RoomEvents(),
-    queries.AgentInbox(agent_id="ann"),
+    queries.AgentInbox(agent_id="ann"), queries.Login(),
 ]  # fmt: skip
 
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from realmd.storage.interface import Entry
-from realmd.world.model import Body, Claim, Installed, Plugin, Post, Profile, Request, Skill, Walk
+from realmd.world.model import (
+    Body,
+    Claim,
+    Identity,
+    Installed,
+    Plugin,
+    Post,
+    Profile,
+    Request,
+    Sanction,
+    Skill,
+    Walk,
+)
 
 EVERYTHING = "nul \x00, astral 🐉, right-to-left \u202e, quote ' \" ; -- \ud7ff"
 ROWS = {
@@ -18,6 +30,10 @@ ROWS = {
     ("requests", "r"): Request("r", "a", "b", "task", 8),
     ("plugins", "p"): Plugin("p", "P", "", "", "1.0.0", ("t",), 9),
     ("installed", "p"): Installed("p", "1.0.0", 10),
+    ("identities", "a"): Identity(
+        "a", 11, local=True, pubkey="02", owner="03", signed=4, delegated_until=12, disowned=3
+    ),
+    ("sanctions", "1"): Sanction("1", "ban", "192.0.2.0/24", EVERYTHING, 14, 15),
 }
 
 

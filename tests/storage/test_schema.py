@@ -16,11 +16,18 @@ from realmd.storage.store import Store
 
 from .samples import entry, seqs
 
-SECOND = """-- version: 2
+#: The version after the newest.
+NEXT = len(schema.read(schema.DIRECTORY)) + 1
+SECOND = (
+    f"-- version: {NEXT}"
+    + """
 -- compatible: {compatible}
 CREATE TABLE added (key TEXT PRIMARY KEY NOT NULL, body TEXT NOT NULL);
 INSERT INTO added VALUES ('half;', 'a comment -- in a string');
 """
+)
+
+FURTHER = SECOND.format(compatible=NEXT).replace(f"version: {NEXT}", f"version: {NEXT + 1}")
 
 
 @pytest.fixture
@@ -34,7 +41,7 @@ async def test_upgrade(store: Store, make: Callable[..., Store], location: str, 
     """An upgrade keeps everything and leaves a usable backup of what was there before."""
     await store.commit([entry(1)], {}, 1)
     await store.close()
-    (directory / "0002_added.sql").write_text(SECOND.format(compatible=1))
+    (directory / f"{NEXT:04}_added.sql").write_text(SECOND.format(compatible=NEXT - 1))
 
     newer = make(directory)
     assert (await newer.open()).seq == 1
@@ -42,7 +49,7 @@ async def test_upgrade(store: Store, make: Callable[..., Store], location: str, 
     await newer.close()
     assert (await newer.open()).seq == 2, "not upgraded twice"
 
-    backup = make(location=f"{location}.before-0002")
+    backup = make(location=f"{location}.before-{NEXT:04}")
     assert (await backup.open()).seq == 1
     assert seqs(await backup.history(0, 0, 9)) == [1]
     assert not list(Path(location).parent.glob("*.partial"))
@@ -51,7 +58,7 @@ async def test_upgrade(store: Store, make: Callable[..., Store], location: str, 
 @pytest_twisted.ensureDeferred
 async def test_new_database(make: Callable[..., Store], location: str, directory: Path) -> None:
     """A new realm starts at the newest version, and there is nothing to back up."""
-    (directory / "0002_added.sql").write_text(SECOND.format(compatible=2))
+    (directory / f"{NEXT:04}_added.sql").write_text(SECOND.format(compatible=NEXT))
     await make(directory).open()
     assert not list(Path(location).parent.glob("*before*"))
 
@@ -60,29 +67,29 @@ async def test_new_database(make: Callable[..., Store], location: str, directory
 async def test_failed_upgrade(store: Store, make: Callable[..., Store], directory: Path) -> None:
     """An upgrade that fails half-way leaves the database as the old code knows it."""
     await store.close()
-    broken = SECOND.format(compatible=2) + "INSERT INTO nowhere VALUES (1);\n"
-    (directory / "0002_added.sql").write_text(broken)
+    broken = SECOND.format(compatible=NEXT) + "INSERT INTO nowhere VALUES (1);\n"
+    (directory / f"{NEXT:04}_added.sql").write_text(broken)
     with pytest.raises(StorageError, match="nowhere"):
         await make(directory).open()
 
     await store.open()
     await store.commit([entry(1)], {}, 1)
     await store.close()
-    (directory / "0002_added.sql").write_text(SECOND.format(compatible=2))
+    (directory / f"{NEXT:04}_added.sql").write_text(SECOND.format(compatible=NEXT))
     assert (await make(directory).open()).seq == 1
 
 
-@pytest.mark.parametrize("compatible", [1, 2])
+@pytest.mark.parametrize("compatible", [NEXT - 1, NEXT])
 @pytest_twisted.ensureDeferred
 async def test_newer_database(make: Callable[..., Store], directory: Path, compatible: int) -> None:
     """Old code opens a newer database when that says it may, and else says what to do."""
-    (directory / "0002_added.sql").write_text(SECOND.format(compatible=compatible))
+    (directory / f"{NEXT:04}_added.sql").write_text(SECOND.format(compatible=compatible))
     newer = make(directory)
     await newer.open()
     await newer.close()
 
     older = make()
-    if compatible == 1:
+    if compatible < NEXT:
         await older.open()
         await older.commit([entry(1)], {}, 1)
     else:
@@ -96,9 +103,11 @@ async def test_no_room_for_backup(
 ) -> None:
     """Without a backup there is no upgrade."""
     await store.close()
-    Path(f"{location}.before-0002").mkdir()
-    (directory / "0002_added.sql").write_text(SECOND.format(compatible=2))
-    with pytest.raises(StorageError, match="before-0002, made before the database is upgraded, could not"):
+    Path(f"{location}.before-{NEXT:04}").mkdir()
+    (directory / f"{NEXT:04}_added.sql").write_text(SECOND.format(compatible=NEXT))
+    with pytest.raises(
+        StorageError, match=f"before-{NEXT:04}, made before the database is upgraded, could not"
+    ):
         await make(directory).open()
     await store.open()
 
@@ -106,11 +115,11 @@ async def test_no_room_for_backup(
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("0003_gap.sql", SECOND.format(compatible=1).replace("version: 2", "version: 3"), "without gaps"),
-        ("0002_other.sql", SECOND.format(compatible=1).replace("version: 2", "version: 3"), "must begin"),
-        ("0002_none.sql", "SELECT 1;", "must begin"),
-        ("second.sql", SECOND.format(compatible=1), "must begin"),
-        ("0002_open.sql", SECOND.format(compatible=1) + "SELECT (1", "does not end: SELECT"),
+        (f"{NEXT + 1:04}_gap.sql", FURTHER, "without gaps"),
+        (f"{NEXT:04}_other.sql", FURTHER, "must begin"),
+        (f"{NEXT:04}_none.sql", "SELECT 1;", "must begin"),
+        ("second.sql", SECOND.format(compatible=NEXT - 1), "must begin"),
+        (f"{NEXT:04}_open.sql", SECOND.format(compatible=NEXT - 1) + "SELECT (1", "does not end: SELECT"),
     ],
 )
 def test_wrong_schema_file(directory: Path, name: str, text: str, says: str) -> None:
@@ -123,7 +132,7 @@ def test_wrong_schema_file(directory: Path, name: str, text: str, says: str) -> 
 def test_statements_are_whole(directory: Path) -> None:
     """A trigger's inner semicolons and a string's are no ends of statements."""
     trigger = "CREATE TRIGGER t AFTER INSERT ON added BEGIN\n  DELETE FROM added;\nEND;\n"
-    (directory / "0002_added.sql").write_text(SECOND.format(compatible=1) + trigger)
-    statements = schema.read(directory)[1].statements
+    (directory / f"{NEXT:04}_added.sql").write_text(SECOND.format(compatible=NEXT - 1) + trigger)
+    statements = schema.read(directory)[-1].statements
     assert [statement.split()[1] for statement in statements] == ["TABLE", "INTO", "TRIGGER"]
     assert all(sqlite3.complete_statement(statement) for statement in statements)

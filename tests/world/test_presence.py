@@ -198,7 +198,7 @@ def test_after_a_restart_agents_are_there_and_players_are_not() -> None:
 
 def test_the_profile_of_who_was_away_longest_is_forgotten() -> None:
     """The table of profiles has an end; who is present is never forgotten."""
-    world = empty(profiles=3)
+    world = empty(profiles=3, forget_after=0)
     for n, name in enumerate(("ann", "bob", "cyr")):
         join(world, name, T0 + n)
     for name in ("ann", "bob"):

@@ -13,6 +13,7 @@ from realmd.world.atlas import parse
 from realmd.world.commands import Command
 from realmd.world.engine import Limits, World
 from realmd.world.model import Body
+from realmd.world.tables import KINDS
 
 ATLAS = parse((Path(__file__).parents[2] / "etc/realmd/world.toml").read_text("utf-8"))
 #: When every world here begins (ms), and one tick.
@@ -40,7 +41,7 @@ def peopled(*agents: str, **limits: Any) -> World:
 def again(world: World, now: int) -> World:
     """The world after a restart on the tables of `world`."""
     other = World(world.atlas, world.limits, random.Random(1))
-    rows = {k: dict(world.tables.rows(k)) for k in ("profiles", "bodies", "claims", "posts", "requests")}
+    rows = {kind: dict(world.tables.rows(kind)) for kind in KINDS}
     other.tables.load(rows, world.tables.seq)
     other.begin(now)
     return other

@@ -11,13 +11,14 @@ from msgspec.structs import replace
 from ...errors import Refused
 from .. import commands, events
 from ..engine import World, rule
-from ..model import BIO_CUT, NAME_CUT, PALETTE, Body, Profile
+from ..model import PALETTE, Body, Profile
+from . import authority, naming
 from .work import release, release_if_away
 
 
 @rule(commands.Register)
 def register(world: World, command: commands.Register, now: int) -> Iterator[events.Event]:
-    if command.agent_id in world.atlas.inhabitants:
+    if command.agent_id in world.atlas.inhabitants or command.agent_id.startswith(authority.VISITOR):
         raise Refused("reserved")
     yield from _admit(world, command, now, player=False)
 
@@ -85,7 +86,8 @@ def ensure_present(world: World, agent_id: str, now: int) -> Iterator[events.Eve
 
 def depart(world: World, agent_id: str, now: int, reason: Any) -> Iterator[events.Event]:
     """Take the agent out of the world, freeing its workstation and its seat."""
-    if world.body(agent_id) is None:
+    body = world.body(agent_id)
+    if body is None:
         return
     yield from release(world, agent_id, now)
     gone = events.Leave(agent_id=agent_id, timestamp=now, seq=world.seq(), reason=reason)
@@ -94,6 +96,8 @@ def depart(world: World, agent_id: str, now: int, reason: Any) -> Iterator[event
     world.tables.drop("bodies", agent_id)
     world.walking.discard(agent_id)
     world.unsaved.discard(agent_id)
+    if body.player:  # the id was this visit's
+        world.forget(agent_id)
     yield gone
 
 
@@ -118,10 +122,13 @@ def expire(world: World, agent_id: str, now: int) -> Iterator[events.Event]:
 
 def _admit(world: World, command: commands.Register, now: int, player: bool) -> Iterator[events.Event]:
     old = world.tables.profiles.get(command.agent_id)
+    if old is None:
+        naming.check_id(world, command.agent_id)
     if world.body(command.agent_id) is None:
         _need_seat(world)
     profile = _profile(world, command, old, now)
     yield from _store(world, old, profile, now)
+    authority.claim(world, command.agent_id, world.caller, now, visitor=player)
     if world.body(command.agent_id) is None:
         body = replace(_spawned(world, command.agent_id, now), player=player)
         yield from _enter(world, profile, body, now)
@@ -130,27 +137,35 @@ def _admit(world: World, command: commands.Register, now: int, player: bool) -> 
 
 def _need_seat(world: World) -> None:
     """Refuse before anything is touched; who enters needs the store too."""
-    if not world.durable:
-        raise Refused("storage_unavailable")
+    world.need_store()
     if world.seats_taken() >= world.limits.max_agents:
         raise Refused("room_full", f"Room is full ({world.limits.max_agents} max)")
 
 
 def _profile(world: World, command: commands.Register, old: Profile | None, now: int) -> Profile:
     """The fields given, over those known, over the defaults."""
+    given = naming.described(world, command, old)
     if old is None:
         colour = PALETTE[len(world.tables.profiles) % len(PALETTE)]
         old = Profile(command.agent_id, command.agent_id, "", "", (), colour, now, now)
-    given = {
-        field: getattr(command, field)
-        for field in ("name", "pubkey", "bio", "capabilities", "color", "skills", "avatar")
-        if getattr(command, field) is not UNSET
-    }
-    if "name" in given:
-        given["name"] = given["name"].strip()[:NAME_CUT] or command.agent_id
-    if "bio" in given:
-        given["bio"] = given["bio"][:BIO_CUT]
+    given |= _key(world, command)
     return replace(old, **given, last_seen=now)
+
+
+def _key(world: World, command: commands.Register) -> dict[str, str]:
+    """What is shown of the agent's key: one that was proven, else the one it says it has."""
+    if world.caller.pubkey and not isinstance(command, commands.PlayerJoin):
+        identity = world.tables.identities.get(command.agent_id)
+        if identity is None or identity.owner != world.caller.pubkey:
+            return {"pubkey": world.caller.pubkey, "npub": world.caller.npub}
+    known = world.tables.profiles.get(command.agent_id)
+    if known is not None and known.npub is not UNSET:
+        return {"pubkey": known.pubkey}
+    if isinstance(command.pubkey, str) and command.pubkey:
+        holder = authority.holder_of(world, command.pubkey)
+        if holder not in (None, command.agent_id):
+            raise Refused("key_taken")
+    return {}
 
 
 def _store(world: World, old: Profile | None, profile: Profile, now: int) -> Iterator[events.Event]:
@@ -158,18 +173,27 @@ def _store(world: World, old: Profile | None, profile: Profile, now: int) -> Ite
     if old is not None and replace(old, last_seen=profile.last_seen) == profile:
         return
     if old is None and len(world.tables.profiles) >= world.limits.profiles:
-        _forget_one(world)
+        _forget_one(world, now)
     world.tables.put("profiles", profile.agent_id, profile)
     if world.body(profile.agent_id) is not None:
         yield events.of_profile(events.ProfileChanged, profile, now, world.seq())
 
 
-def _forget_one(world: World) -> None:
-    """Drop the profile of the absent agent that was away the longest: the table stays bounded."""
-    absent = (p for p in world.tables.profiles.values() if p.agent_id not in world.tables.bodies)
-    oldest = min(absent, key=lambda p: world.heard.get(p.agent_id, p.last_seen), default=None)
-    if oldest is not None:
-        world.forget(oldest.agent_id)
+def _forget_one(world: World, now: int) -> None:
+    """Drop the absent agent that was away the longest, and long enough: the table stays bounded.
+
+    Those bound to a key are never dropped, so that no flood of newcomers frees an id to be taken.
+    """
+    limit = now - world.limits.forget_after
+    absent = (
+        (world.heard.get(p.agent_id, p.last_seen), p.agent_id)
+        for p in world.tables.profiles.values()
+        if p.agent_id not in world.tables.bodies and p.npub is UNSET
+    )
+    heard, agent_id = min(absent, default=(now, ""))
+    if heard > limit:
+        raise Refused("realm_full")
+    world.forget(agent_id)
 
 
 def _spawned(world: World, agent_id: str, now: int) -> Body:

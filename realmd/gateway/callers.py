@@ -1,0 +1,100 @@
+"""From what a client shows (a token, a signed event) to the `Caller` that the world is told of."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+
+from ..errors import Fault, Unproven
+from ..identity import bech32, nostr_event, proof
+from ..identity.errors import NotProven
+from ..identity.replays import Replays
+from ..protocol.classic import token_in
+from ..runtime.credentials import Credentials
+from ..world.caller import Caller
+from .peers import Peers
+from .request import Request
+
+#: Agents whose tokens one connection may show.
+MOST_TOKENS: Final = 64
+
+
+class Callers:
+    """Checks tokens and Nostr proofs.  `url()` is the realm's public address, `wall()` the time in ms."""
+
+    def __init__(
+        self, peers: Peers, credentials: Credentials, url: Callable[[], str], wall: Callable[[], int]
+    ) -> None:
+        self.peers = peers
+        self._credentials = credentials
+        self._url = url
+        self._wall = wall
+        self._replays = Replays()
+
+    def of(self, request: Request, body: bytes = b"") -> Caller:
+        """Who sends `request`: by its connection, its Authorization header, and the token in its `body`.
+
+        The header is a Bearer token (RFC 6750) or a Nostr event (NIP-98); other schemes are passed
+        over, they may be a proxy's.  Raises `Unproven`, and `Fault` for a body that is no JSON.
+        """
+        peer = self.peers.of(request.getClientAddress(), request.requestHeaders)
+        caller = Caller(local=peer.local, address=peer.address)
+        if (header := request.getHeader(b"authorization")) is not None:
+            self._authorize(caller, header, request.uri, request.method, body)
+        if (token := token_in(body)) is not None:
+            self.show(caller, token)
+        return caller
+
+    def _authorize(self, caller: Caller, header: bytes, uri: bytes, method: bytes, body: bytes) -> None:
+        scheme = header.partition(b" ")[0].lower()
+        text = header.decode("latin-1").strip()
+        if scheme == b"bearer":
+            self.show(caller, text[len("bearer") :].strip())
+        elif scheme == b"nostr":
+            url = self._url() + uri.decode("latin-1")
+            now = self._wall()
+            with _told():
+                shown = proof.check_http(text, url, method.decode("latin-1"), body, now)
+                self._replays.admit(shown, now)
+            prove(caller, shown.pubkey)
+
+    def show(self, caller: Caller, token: str) -> None:
+        """`caller` shows a token."""
+        with _told():
+            statement = self._credentials.read(token)
+        if statement.agent_id not in caller.serials and len(caller.serials) >= MOST_TOKENS:
+            raise Fault(f"this connection has shown {MOST_TOKENS} tokens already")
+        caller.remember(statement.agent_id, statement.serial)
+
+    def challenge(self) -> dict[str, str]:
+        """What a connection is to sign, once (NIP-42)."""
+        return {"challenge": secrets.token_hex(32), "relay": self.websocket_url()}
+
+    def answer(self, caller: Caller, challenge: str, event: dict[str, Any]) -> None:
+        """`caller` answers the challenge with a signed event of kind 22242."""
+        with _told():
+            signed = nostr_event.decode(msgspec.json.encode(event))
+            shown = proof.check_challenge(signed, challenge, self.websocket_url(), self._wall())
+        prove(caller, shown.pubkey)
+
+    def websocket_url(self) -> str:
+        return "ws" + self._url().removeprefix("http") + "/ws"
+
+
+def prove(caller: Caller, pubkey: str) -> None:
+    """`caller` holds the key `pubkey` (hex)."""
+    caller.pubkey = pubkey
+    caller.npub = bech32.encode("npub", bytes.fromhex(pubkey))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What proves nothing is told to who showed it, with its code."""
+    try:
+        yield
+    except NotProven as error:
+        raise Unproven(str(error), code=error.code) from None

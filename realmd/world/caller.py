@@ -1,0 +1,30 @@
+"""On whose behalf a command comes.  Doors make a `Caller` of what was proven to them."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+
+class Caller(Struct, eq=False):
+    """Who stands behind a connection, or behind one request.
+
+    `local`: a program on the realm's own host, not a page of some site and not behind a proxy.
+    `pubkey` (hex) and `npub`: a Nostr key that was proven.  `serials`: agentId → serial of the
+    token that was shown for it, or that registering it on this connection made.
+    """
+
+    local: bool = False
+    address: str = ""
+    pubkey: str = ""
+    npub: str = ""
+    serials: dict[str, int] = field(default_factory=dict)
+    #: The daemon itself and its minds; no door makes such a caller.
+    inside: bool = False
+
+    def remember(self, agent_id: str, serial: int) -> None:
+        """From now on this caller holds the token of that serial."""
+        if not self.inside:
+            self.serials[agent_id] = serial
+
+
+INSIDE = Caller(inside=True)

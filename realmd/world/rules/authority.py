@@ -1,0 +1,139 @@
+"""Who may speak for an agentId: whoever registered it, by token or key, and nobody else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ...errors import Refused, Rejection
+from .. import commands, events
+from ..caller import Caller
+from ..engine import World, rule
+from ..model import Identity
+
+#: Ids that only the page's visitors get.
+VISITOR: Final = "human-"
+
+
+def objection(world: World, agent_id: str, caller: Caller) -> str | None:
+    """Why `caller` may not speak for `agent_id` (a refusal code); None if it may, or nobody owns that id."""
+    if caller.inside or world.limits.auth == "open":
+        return None
+    identity = world.tables.identities.get(agent_id)
+    if identity is None:
+        # Known from before there were identities: as if registered on this host.
+        if agent_id not in world.tables.profiles or _at_home(world, caller):
+            return None
+        return "token_required"
+    if caller.serials.get(agent_id) == identity.serial or _holds_key(world, identity, caller):
+        return None
+    if identity.local and _at_home(world, caller):
+        return None
+    if agent_id in caller.serials:
+        return "token_revoked"
+    return "not_yours" if caller.serials or caller.pubkey else "token_required"
+
+
+def authorise(world: World, command: commands.Command, caller: Caller) -> Rejection | None:
+    """The refusal of a command whose sender may not give it."""
+    agent_id: str | None = command.agent_id  # type: ignore[attr-defined]
+    if agent_id is not None:
+        code = objection(world, agent_id, caller)
+    elif caller.inside or world.limits.auth == "open" or _at_home(world, caller):
+        code = None
+    else:
+        code = "token_required"
+    return Rejection(code, code) if code else None
+
+
+def claim(world: World, agent_id: str, caller: Caller, now: int, visitor: bool = False) -> None:
+    """Give `agent_id` to the caller that registers it, and bind the key that it proved, if any."""
+    old = world.tables.identities.get(agent_id)
+    if old is None:
+        old = Identity(agent_id, serial=world.serial(now), local=not visitor and _at_home(world, caller))
+    if caller.pubkey and not visitor and caller.pubkey != old.owner:
+        if old.pubkey not in ("", caller.pubkey):
+            raise Refused("key_bound")
+        identity = replace(old, pubkey=caller.pubkey)
+    else:
+        identity = old
+    if identity is not world.tables.identities.get(agent_id):
+        world.tables.put("identities", agent_id, identity)
+    caller.remember(agent_id, identity.serial)
+
+
+def holder_of(world: World, pubkey: str) -> str | None:
+    """The agent that is bound to this key (hex)."""
+    return next((i.agent_id for i in world.tables.identities.values() if i.pubkey == pubkey), None)
+
+
+@rule(commands.TokenRotate)
+def rotate(world: World, command: commands.TokenRotate, now: int) -> tuple[events.Event, ...]:
+    identity = _renew(world, command.agent_id, now)
+    world.caller.remember(command.agent_id, identity.serial)
+    return ()
+
+
+@rule(commands.Revoke)
+def revoke(world: World, command: commands.Revoke, now: int) -> tuple[events.Event, ...]:
+    """Every token dies and this host loses its right; a bound key keeps its own unless `keys` says no."""
+    identity = replace(_renew(world, command.agent_id, now), local=False)
+    if command.keys:
+        identity = replace(_disowned(identity, now), pubkey="")
+        profile = replace(world.tables.profiles[command.agent_id], pubkey="", npub=UNSET)
+        world.tables.put("profiles", command.agent_id, profile)
+    world.tables.put("identities", command.agent_id, identity)
+    return ()
+
+
+@rule(commands.SetOwner)
+def set_owner(world: World, command: commands.SetOwner, now: int) -> tuple[events.Event, ...]:
+    world.need_store()
+    identity = _identity(world, command.agent_id, now)
+    if command.signed <= identity.disowned:
+        raise Refused("bad_delegation", "This delegation was taken back; its owner must sign a new one.")
+    if identity.owner and identity.owner != command.owner:
+        raise Refused("key_bound", "The agent has another owner, who must let it go first.")
+    owned = replace(identity, owner=command.owner, signed=command.signed, delegated_until=command.until)
+    world.tables.put("identities", command.agent_id, owned)
+    return ()
+
+
+@rule(commands.Disown)
+def disown(world: World, command: commands.Disown, now: int) -> tuple[events.Event, ...]:
+    world.need_store()
+    identity = _disowned(_identity(world, command.agent_id, now), now)
+    world.tables.put("identities", command.agent_id, identity)
+    return ()
+
+
+def _at_home(world: World, caller: Caller) -> bool:
+    return caller.local and world.limits.auth == "local-open"
+
+
+def _holds_key(world: World, identity: Identity, caller: Caller) -> bool:
+    if not caller.pubkey:
+        return False
+    owned = identity.owner == caller.pubkey and world.now < identity.delegated_until
+    return identity.pubkey == caller.pubkey or owned
+
+
+def _identity(world: World, agent_id: str, now: int) -> Identity:
+    """The agent's identity; one from before there were any counts as local."""
+    return world.tables.identities.get(agent_id) or Identity(agent_id, serial=world.serial(now), local=True)
+
+
+def _renew(world: World, agent_id: str, now: int) -> Identity:
+    """Give the agent a serial that no token has yet."""
+    world.need_store()
+    identity = replace(_identity(world, agent_id, now), serial=world.serial(now))
+    world.tables.put("identities", agent_id, identity)
+    return identity
+
+
+def _disowned(identity: Identity, now: int) -> Identity:
+    """What was signed for it stays signed until it runs out: none of it may be taken again."""
+    since = max(now, identity.signed)
+    return replace(identity, owner="", signed=0, delegated_until=0, disowned=since)
