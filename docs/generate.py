@@ -45,6 +45,7 @@ NAMES: Final = {
     inspect.IntType: "integer",
     inspect.BoolType: "boolean",
     inspect.AnyType: "any JSON",
+    inspect.DictType: "JSON object",
 }
 Row = tuple[str, ...]
 
