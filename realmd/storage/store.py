@@ -92,6 +92,22 @@ class Store:
         """Finish what was asked, mark the clean end, let go.  Never fails; closing twice is fine."""
         return self._gate.run(lambda: Deferred.fromCoroutine(self._close()))
 
+    # For what is kept beside the world.
+
+    def run(self, work: Callable[[Any], T], writes: bool = False) -> Deferred[T]:
+        """Run `work(cursor)` in the store's thread, in turn; with `writes` as one transaction."""
+
+        def whole(cursor: Any) -> T:
+            if writes:
+                cursor.execute(self._engine.begin)
+            return work(cursor)
+
+        return Deferred.fromCoroutine(self._run(whole))
+
+    def sql(self, text: str) -> str:
+        """`text`, with `?` for a parameter, as the engine writes it."""
+        return text.replace("?", self._engine.mark)
+
     # Life of the connection.
 
     async def _open(self) -> Loaded:

@@ -33,7 +33,7 @@ ROWS = {
     ("identities", "a"): Identity(
         "a", 11, local=True, pubkey="02", owner="03", signed=4, delegated_until=12, disowned=3
     ),
-    ("sanctions", "1"): Sanction("1", "ban", "192.0.2.0/24", EVERYTHING, 14, 15),
+    ("sanctions", "1"): Sanction("1", "ban", "network", "192.0.2.0/24", EVERYTHING, 14, 15),
 }
 
 
