@@ -68,3 +68,29 @@ class BadProof(NotProven):
         "expiration": "The event must have one `expiration` tag, in seconds and after it was signed.",
         "expired": "This delegation has expired; its owner must sign a new one.",
     }
+
+
+class BadPayload(NotProven):
+    """An encrypted payload (NIP-44) that cannot be read, or a text that cannot be encrypted."""
+
+    SENTENCES: ClassVar[Mapping[str, str]] = {
+        "key": "This is no pair of a secret key and a public key of secp256k1.",
+        "length": "That text, or its encrypted payload, is empty, too short or too long.",
+        "version": "This payload is not encrypted by version 2 of NIP-44.",
+        "encoding": "This payload is not standard base64, or the text in it not UTF-8.",
+        "mac": "This payload was encrypted for another pair of keys, or changed on its way.",
+        "padding": "The padding of this payload is not what version 2 of NIP-44 makes it.",
+    }
+
+
+class BadWrap(NotProven):
+    """A gift wrap (NIP-59) that shows nothing about who wrote what is in it."""
+
+    SENTENCES: ClassVar[Mapping[str, str]] = {
+        "kind": "This is not a gift wrap: its kind is neither 1059 nor 21059.",
+        "receiver": "The gift wrap must have one `p` tag, the pubkey of its receiver.",
+        "seal": "What the gift wrap holds is not a signed seal: kind 13, without tags.",
+        "rumor": "What the seal holds is not an unsigned event, or its id is not that of its contents.",
+        "author": "The seal was signed by another key than the one that the event in it names.",
+        "too_long": "That event is longer than a gift wrap may hold.",
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 from msgspec import Meta, Struct
@@ -36,6 +36,19 @@ class Event(Struct, frozen=True, gc=False):
     tags: Annotated[tuple[Tag, ...], Meta(max_length=MOST_TAGS)]
     content: Annotated[str, Meta(max_length=MOST_CONTENT)]
     sig: Hex64
+
+
+class Unsigned(Protocol):
+    """What an event says before anybody signs it; `created_at` in seconds since the epoch."""
+
+    @property
+    def kind(self) -> int: ...
+    @property
+    def created_at(self) -> int: ...
+    @property
+    def tags(self) -> Sequence[Sequence[str]]: ...
+    @property
+    def content(self) -> str: ...
 
 
 _decoder = msgspec.json.Decoder(Event)
@@ -97,3 +110,10 @@ def sign(
     mark = event_id(draft)
     signature = schnorr.sign(bytes.fromhex(mark), secret, aux)
     return msgspec.structs.replace(draft, id=mark, sig=signature.hex())
+
+
+def sign_draft(draft: Unsigned, secret: bytes, aux: bytes) -> Event:
+    """`draft` signed as by `sign`."""
+    return sign(
+        secret, aux, kind=draft.kind, created_at=draft.created_at, tags=draft.tags, content=draft.content
+    )

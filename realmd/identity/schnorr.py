@@ -1,8 +1,11 @@
-"""Schnorr signatures over secp256k1 (BIP-340), as Nostr uses them.  All of coincurve is behind this file."""
+"""Schnorr signatures over secp256k1 (BIP-340) and shared secrets, as Nostr uses them.
+
+All of coincurve is behind this file.
+"""
 
 from __future__ import annotations
 
-from coincurve import PrivateKey, PublicKeyXOnly
+from coincurve import PrivateKey, PublicKey, PublicKeyXOnly
 
 # coincurve hands the C library what it is given: a short key would be read past its end, a
 # short secret be padded and missing randomness be drawn, so lengths are checked here.
@@ -31,6 +34,18 @@ def verify(signature: bytes, message32: bytes, pubkey: bytes) -> bool:
         return PublicKeyXOnly(bytes(pubkey)).verify(bytes(signature), bytes(message32))
     except ValueError:
         return False
+
+
+def shared_x(secret: bytes, pubkey: bytes) -> bytes:
+    """The x coordinate (32 bytes, not hashed) of `secret` times the point of x-only `pubkey`: NIP-44's ECDH.
+
+    The same for both sides.  ValueError if either is malformed, or `pubkey` is no point of the curve.
+    """
+    scalar = _private(secret).secret
+    if len(pubkey) != 32:
+        raise ValueError("an x-only public key has 32 bytes")
+    # Both points of that x give the same result, so either sign will do.
+    return bytes(PublicKey(b"\x02" + bytes(pubkey)).multiply(scalar).format()[1:])
 
 
 def _private(secret: bytes) -> PrivateKey:

@@ -73,7 +73,14 @@ def test_what_was_published_comes_back(
     assert report.entries == tuple(entries)
     assert (report.head, report.batches, report.checkpoint) == (heads[-1], len(made), "matched")
     assert report.complete
-    assert not (report.gaps or report.forks or report.strays or report.refused or report.omitted)
+    assert (report.gaps, report.forks, report.strays, report.refused, report.omitted) == ((),) * 5
+
+
+def test_batches_are_full() -> None:
+    """A batch is as large as the relay takes, and no larger."""
+    sizes = [size(Draft(78, event.created_at, event.tags, event.content)) for event in BATCHES]
+    assert max(sizes) <= 4096
+    assert min(sizes[:-1]) > 3900
 
 
 def test_the_running_hash_does_not_depend_on_batches() -> None:
@@ -145,7 +152,7 @@ def test_two_chains_are_never_mixed() -> None:
     other = read(both, LAST, branch=others[1].id)
     assert other.entries[: len(shared)] == shared
     assert all(b"otherwise" in entry.body for entry in other.entries[len(shared) :])
-    assert (other.head, other.checkpoint) == (ends[-1], "ahead" if len(ends) + 3 < len(HEADS) else "differs")
+    assert (other.head, other.checkpoint, other.complete) == (ends[-1], "differs", False)
     with pytest.raises(ValueError, match="branch"):
         read(both, branch="0" * 64)
 
@@ -158,6 +165,33 @@ def test_two_beginnings_are_no_beginning() -> None:
     assert report.forks[0].batch == 1
     assert read([*BATCHES, *others], ends[0]).entries == (chat(1, "anew"),)
     assert read([*BATCHES, *others], LAST).entries == tuple(ENTRIES)
+
+
+def test_a_rival_without_its_beginning_is_a_fork() -> None:
+    """Also when only one of two batches can be linked, nobody has said yet that it is the right one."""
+    others, _ = fork(3)
+    report = read([*BATCHES, others[1]])
+    assert report.forks == (Fork(5, tuple(sorted((BATCHES[4].id, others[1].id)))),)
+    assert (report.head, report.complete) == (HEADS[3], False)
+    assert read([*BATCHES, others[1]], LAST).head == LAST
+
+
+def test_over_a_gap_nothing_overlaps() -> None:
+    """A batch of another chain does not fill a hole: no event number is ever given twice."""
+    larger, ends = write(ENTRIES, 400, most=9000)
+    assert HEADS[2].to_seq < ends[1].to_seq
+    report = read([larger[1], BATCHES[3]])
+    assert (report.head, report.strays) == (ends[1], (BATCHES[3].id,))
+    report = read([larger[1], *BATCHES[3:]], LAST)
+    assert report.strays == (larger[1].id,)
+    assert report.gaps == (Gap(1, 3, None, HEADS[2].to_seq),)
+    tiny, head = [], Head()
+    for entry in ENTRIES[:5]:
+        made, (head,) = write([entry], entry.seq, head)
+        tiny += made
+    report = read([*BATCHES[:2], BATCHES[4], tiny[4]])
+    assert report.head == HEADS[1]
+    assert report.forks == (Fork(5, tuple(sorted((BATCHES[4].id, tiny[4].id)))),)
 
 
 def test_below_a_gap_a_fork_is_left_out() -> None:
@@ -213,7 +247,8 @@ private = json.loads(
     [
         ({"v": 2}, "content"),
         ({"events": [private], "fromSeq": 1, "toSeq": 9}, "private"),
-        ({"events": [{**private, "toAgentId": None}]}, "private"),
+        ({"events": [{**private, "worldType": "chat", "toAgentId": None}]}, "private"),
+        ({"events": [{k: v for k, v in private.items() if k != "toAgentId"}]}, "private"),
         ({"events": [{"seq": 1}]}, "content"),
         ({"events": [chat(1).body.decode()]}, "content"),
         ({"hash": "1" * 64}, "hash"),
@@ -284,6 +319,7 @@ def test_many_events_are_cut_into_batches_in_time() -> None:
         ([chat(10)], 9),
         ([Public(1, chat(2).body)], 9),
         ([Public(3, json.dumps(private).encode())], 9),
+        ([Public(3, json.dumps({**private, "worldType": "chat"}).encode())], 9),
         ([Public(1, b"{}")], 9),
         ([Public(1, b"\xff")], 9),
         ([], 0),
