@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-MASK = "***"
+from ..world.text.shapes import MASK, mask_shapes
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SECRET = re.compile(
     r"tokens?|secrets?|(api|priv|private)?keys?|nsec|passwords?|passwd|pwd|passphrase"
-    r"|authorization|cookies?|credentials?"
+    r"|authorization|cookies?|credentials?|webhooks?|dsn"
 )
 _PUBLIC = frozenset(("pub", "public"))
 #: `name=value` and `name: value` in running text; narrower than `_SECRET`, for "key=" is in every log.
@@ -22,8 +22,6 @@ _NAMED = re.compile(
 _HEADER = re.compile(r"""(?i)((?:authorization|cookie)["']?\s*[=:]\s*)[^\n]+""")
 _BEARER = re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]{8,}")
 _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,15}://)[^\s/@\"']+@")
-#: Private keys of Nostr and tokens of the realm, known by their shape.
-_BARE = re.compile(r"\bnsec1[02-9ac-hj-np-z]{20,}|\brealm1\.[\w-]{8,}\.[\w-]{8,}")
 
 
 def is_secret(name: str) -> bool:
@@ -33,9 +31,12 @@ def is_secret(name: str) -> bool:
 
 
 def scrub(text: str) -> str:
-    """`text` with what looks like a secret in it masked: named values, passwords in URLs, private keys."""
+    """`text` with what looks like a secret masked: named values, passwords in URLs, known shapes."""
     text = _HEADER.sub(lambda found: found[1] + MASK, text)
     text = _NAMED.sub(lambda found: found["name"] + MASK, text)
     text = _BEARER.sub(lambda found: f"{found[1]} {MASK}", text)
     text = _USER_INFO.sub(lambda found: f"{found['scheme']}{MASK}@", text)
-    return _BARE.sub(MASK, text)
+    return mask_shapes(text)
+
+
+__all__ = ["MASK", "is_secret", "scrub"]

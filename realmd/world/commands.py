@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .model import CONTENT_CUT, TITLE_CUT, AgentId, Colour, Key, Skill
+from .model import CONTENT_CUT, TITLE_CUT, AgentId, Colour, Key, Sanction, Skill
 
 Action = Literal["walk", "idle", "wave", "pinch", "talk", "dance", "backflip", "spin"]
 Emote = Literal["happy", "thinking", "surprised", "laugh"]
@@ -256,6 +256,46 @@ class Revoke(Command, frozen=True, tag="revoke"):
     public: ClassVar[bool] = False
     agent_id: AgentId
     keys: bool = False
+
+
+class RevokeOwner(Command, frozen=True, tag="revoke-owner"):
+    """The operator takes all agents away from their owner, a pubkey (hex), with their tokens."""
+
+    public: ClassVar[bool] = False
+    pubkey: str
+    agent_id: AgentId | None = None
+
+
+class Impose(Command, frozen=True, tag="impose"):
+    """The operator mutes or bans somebody."""
+
+    public: ClassVar[bool] = False
+    sanction: Sanction
+    agent_id: AgentId | None = None
+
+
+class Lift(Command, frozen=True, tag="lift"):
+    """The operator takes a sanction back."""
+
+    public: ClassVar[bool] = False
+    id: str
+    agent_id: AgentId | None = None
+
+
+class Expel(Command, frozen=True, tag="expel"):
+    """The operator sends an agent out of the world; it may come again."""
+
+    public: ClassVar[bool] = False
+    target: AgentId
+    agent_id: AgentId | None = None
+
+
+class Announce(Command, frozen=True, tag="announce"):
+    """The operator says something to everyone; cut at 500 characters."""
+
+    public: ClassVar[bool] = False
+    text: Annotated[str, Meta(min_length=1, max_length=65_536)]
+    agent_id: AgentId | None = None
 
 
 class CatalogueFound(Command, frozen=True, tag="catalogue-found"):

@@ -16,10 +16,11 @@ from msgspec.structs import replace
 
 from ..errors import Refused, Rejection
 from . import events
+from .activity import Activity
 from .atlas import Atlas
 from .caller import INSIDE, Caller
 from .commands import Command, Register
-from .model import Body, Claim, Profile
+from .model import OPERATOR, Body, Claim, Profile
 from .tables import Changes, Tables
 from .text.clean import Cleaner
 from .text.likeness import Likeness
@@ -59,6 +60,7 @@ class Limits(Struct, frozen=True):
     payload_bytes: int = 8192
     plugins: int = 500
     profiles: int = 10_000
+    sanctions: int = 10_000
     #: How long an agent stays known after it was last heard (ms), if room for another is needed.
     forget_after: int = 30 * 86_400_000
     auth: Literal["local-open", "required", "open"] = "local-open"
@@ -74,13 +76,17 @@ class World:
         self.rng = rng
         self.tables = Tables()
         self.cleaner = Cleaner(limits.blocked_words)
-        #: The ids and names of the inhabitants, which nobody else's may look like.
+        #: The ids and names of the inhabitants and the operator, which nobody else's may look like.
         self.residents = Likeness()
+        self.residents.put(OPERATOR, OPERATOR)
         for being in atlas.inhabitants.values():
             self.residents.put(f"{being.id}, by id", being.id)
             self.residents.put(f"{being.id}, by name", being.name)
         #: False while the store cannot commit: what needs a `seq` is refused.
         self.durable = True
+        #: The realm is about to stop: nobody comes in any more.
+        self.draining = False
+        self.activity = Activity()
         self.heard: dict[str, int] = {}
         self.links: dict[str, int] = {}
         self.unsaved: set[str] = set()
@@ -118,6 +124,8 @@ class World:
         agent_id: str | None = command.agent_id  # type: ignore[attr-defined]
         if agent_id is not None and not command.stranger and agent_id not in self.tables.profiles:
             return Rejection("unknown_agent", "Unknown or unregistered agentId")
+        if agent_id in self.tables.profiles and not caller.inside:
+            self.activity.note(agent_id, caller.address, now)
         if command.public and not self._allow(command, agent_id, now):
             return Rejection("rate_limited", "rate_limited")
         mark = self.tables.mark()
@@ -134,7 +142,7 @@ class World:
 
     def advance(self, now: int) -> list[events.Event]:
         """Let the time up to `now` pass: walkers walk; once a second, leases run out."""
-        from .rules import board, movement, presence
+        from .rules import board, movement, presence, sanctions
 
         elapsed = min(max(now - self._advanced, 0), 1000)
         self._advanced = self.now = now
@@ -147,6 +155,7 @@ class World:
                 self._attempt(happened, presence.expire, agent_id, now)
             if self.durable:
                 board.expire_requests(self, now)
+                sanctions.expire(self, now)
         return happened
 
     def seal(self) -> Changes:
@@ -274,6 +283,7 @@ class World:
 
     def _disregard(self, agent_id: str) -> None:
         self.heard.pop(agent_id, None)
+        self.activity.forget(agent_id)
         self._allowance.pop(agent_id, None)
 
     def _allow(self, command: Command, agent_id: str | None, now: int) -> bool:

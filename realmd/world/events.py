@@ -71,9 +71,9 @@ class ProfileChanged(Join, frozen=True, tag="profile"):
 
 
 class Leave(Durable, frozen=True, tag="leave"):
-    """An agent left: because it asked, its lease ran out (silent), or its socket closed."""
+    """An agent left: it asked, its lease ran out (silent), its socket closed, or the operator had it go."""
 
-    reason: Literal["asked", "silent", "closed"] = "asked"
+    reason: Literal["asked", "silent", "closed", "kicked", "banned"] = "asked"
 
 
 class Arrived(Durable, frozen=True, tag="arrived"):

@@ -22,6 +22,8 @@ AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x
 Key = AgentId
 Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}\\Z")]
 
+#: The agentId by which the operator speaks to everyone; nobody can register it.
+OPERATOR = "operator"
 #: Given in turn to agents that name no colour.
 PALETTE = ("#e67e22", "#3498db", "#9b59b6", "#1abc9c", "#e74c3c", "#f1c40f", "#2ecc71", "#e84393")
 
@@ -164,14 +166,16 @@ class Identity(Wire, frozen=True):
 
 
 class Sanction(Wire, frozen=True):
-    """What the operator imposed: on an agent, a pubkey (hex), an address or a network (CIDR).
+    """What the operator imposed: on an agent, a pubkey (hex), or a network (CIDR; an address is one, too).
 
-    `until` 0 has no end.
+    `until` 0 has no end.  `by` is the operator's user name.
     """
 
     id: str
     kind: Literal["mute", "ban"]
+    scope: Literal["agent", "pubkey", "network"]
     target: str
     reason: str
     since: int
     until: int = 0
+    by: str = ""

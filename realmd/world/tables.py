@@ -23,6 +23,7 @@ from .model import (
     Request,
     Sanction,
 )
+from .sanctions import Sanctions
 from .text.likeness import Likeness
 
 #: Table name → the struct each row holds.  The store keeps one SQL table for each.
@@ -63,6 +64,8 @@ class Tables:
         #: What the profiles are called, to find those that look alike.
         self.names = Likeness()
         self.ids = Likeness()
+        #: The sanctions, found by whom they are on.
+        self.standing = Sanctions()
         self.seq = 0
         self._before: list[tuple[str, str, Struct | None]] = []
         self._seq_before = 0
@@ -77,7 +80,9 @@ class Tables:
         for kind in KINDS:
             self.rows(kind).update(rows.get(kind, {}))
         for agent_id in self.profiles:
-            self._name("profiles", agent_id)
+            self._index("profiles", agent_id)
+        for id in self.sanctions:
+            self._index("sanctions", id)
         self.seq = self._seq_before = seq
 
     def next_seq(self) -> int:
@@ -88,13 +93,18 @@ class Tables:
         table = self.rows(kind)
         self._before.append((kind, key, table.get(key)))
         table[key] = value
-        self._name(kind, key)
+        self._index(kind, key)
 
     def drop(self, kind: str, key: str) -> None:
         table = self.rows(kind)
         if key in table:
             self._before.append((kind, key, table.pop(key)))
-            self._name(kind, key)
+            self._index(kind, key)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the open batch has changes."""
+        return bool(self._before)
 
     def mark(self) -> tuple[int, int]:
         """Where the open batch stands now, for `rewind`."""
@@ -125,10 +135,15 @@ class Tables:
                 self.rows(kind).pop(key, None)
             else:
                 self.rows(kind)[key] = old
-            self._name(kind, key)
+            self._index(kind, key)
 
-    def _name(self, kind: str, key: str) -> None:
-        """Keep `names` and `ids` what the profiles say."""
+    def _index(self, kind: str, key: str) -> None:
+        """Keep `names` and `ids` what the profiles say, and `standing` what the sanctions do."""
+        if kind == "sanctions":
+            if (sanction := self.sanctions.get(key)) is not None:
+                self.standing.put(sanction)
+            else:
+                self.standing.drop(key)
         if kind != "profiles":
             return
         profile = self.profiles.get(key)

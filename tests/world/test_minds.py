@@ -29,7 +29,7 @@ from realmd.world.engine import Limits, World
 from realmd.world.events import Chat, Durable, Event, Work
 from realmd.world.minds import MINDS, view_of
 from realmd.world.minds.speech import topic_of
-from realmd.world.minds.talk import PARTNERS, PER_HOUR, plain
+from realmd.world.minds.talk import PARTNERS, PER_HOUR
 
 START = 1_700_000_000_000
 TICK = 250
@@ -382,12 +382,3 @@ def test_nothing_that_is_said_breaks_a_mind(text: str, name: str, prefix: str) -
         for line in realm.lines(who):
             assert 0 < len(line) <= 500
             assert line.isprintable()
-
-
-@given(st.text(), st.integers(2, 80))
-def test_quoted_words_are_short_and_plain(text: str, limit: int) -> None:
-    """Others' words are repeated on one line, printable, and cut."""
-    line = plain(text, limit)
-    assert len(line) <= limit
-    assert line.isprintable()
-    assert line == line.strip()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from realmd.world import commands as c
 from realmd.world import events
+from realmd.world.model import Claim, Skill
 from tests.world.worlds import T0, again, body, done, news, pass_time, peopled, refusal, stand
 
 DAY = 86_400_000
@@ -124,3 +126,44 @@ def test_nothing_durable_happens_while_the_store_is_away(command: c.Command) -> 
     assert news(pass_time(world, T0, 400)) == []
     world.durable = True
     done(world, command, T0 + 1)
+
+
+KEY = "AKIA" + "IOSFODNN7EXAMPLE"
+LEAK, SEEN = f"a\u202e {KEY} darn\u200b", "a *** ****"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        c.WorldChat(agent_id="ann", text=LEAK), c.WorkFinish(agent_id="ann", note=LEAK),
+        c.MoltbookPost(agent_id="ann", title=LEAK, content=LEAK), c.Register(agent_id="ann", bio=LEAK),
+        c.AgentMessage(agent_id="ann", to_agent_id="bob", content=LEAK),
+        request("ann", "bob", {LEAK: [LEAK]}),
+        c.AgentRespond(agent_id="ann", request_id="r3", response=LEAK), c.Register(agent_id="ann", name=LEAK),
+        c.Register(agent_id="ann", pubkey=LEAK, avatar=LEAK, capabilities=(LEAK,)),
+        c.Register(agent_id="ann", skills=(Skill("s", LEAK, LEAK),)),
+        c.ClawhubPublish(id="p", name=LEAK, description=LEAK, author=LEAK, tags=(LEAK,)),
+    ],
+)  # fmt: skip
+def test_no_leaked_key_is_journalled(command: c.Command) -> None:
+    """Whatever text an agent gives away, keys, blocked words and hidden characters are not kept or told."""
+    world = peopled("ann", "bob", blocked_words=("darn",))
+    done(world, request("bob", "ann"))
+    claimed = Claim("memory-archive", "ann", T0, T0)
+    world.tables.put("claims", "memory-archive", claimed)
+    world.holding["ann"] = "memory-archive"
+    world.seal()
+    kept = msgspec.json.encode([done(world, command), list(world.seal().after.values())]).decode()
+    assert SEEN in kept
+    assert not any(part in kept for part in (KEY, "darn", "\u202e", "\u200b"))
+
+
+def test_text_of_nothing_visible_is_refused() -> None:
+    """Who says only what cannot be seen is told so, and nobody hears an empty line."""
+    world = peopled("ann", "bob")
+    for command in (
+        c.WorldChat(agent_id="ann", text="\u200b\u202e"),
+        c.AgentMessage(agent_id="ann", to_agent_id="bob", content="\x07"),
+        c.MoltbookPost(agent_id="ann", title="t", content="\u2060"),
+    ):
+        assert refusal(world, command) == "nothing_said"

@@ -39,7 +39,7 @@ PHRASE = Mnemonic("english").to_mnemonic(bytes(range(16)))
 ANNOUNCED = [
     ("my private key is ", HEX, ", keep it"), ("nostr secret key (hex): ", HEX, ""),
     ("api_key=", HEX[:20], ""), ("OPENAI_API_KEY='", "abc123def456ghi789", "'"),
-    ("password: ", "hunter2x", ""), ("Bearer ", "a1b2" * 6, ", then"),
+    ("password: ", "hun,ter2x", ", is it"), ("Bearer ", "a1b2" * 6, ", then"),
     ("Authorization: Bearer ", "abcdefghij", ""), ("see https://bob:", "s3cret", "@example.org/x"),
     ("secret = ", "Zm9vYmFyYmF6MTIz", ""), ("look: ", PHRASE, "!"),
     ("https://x.org/?token=", "1a" * 10, "&b=2"),
@@ -207,7 +207,7 @@ def patterns() -> Iterator[Any]:
 def most_steps(node: Any) -> tuple[int, int]:
     """For a parsed pattern: the most characters it reads from one start, and in how many ways it can be read.
 
-    A possessive repetition is read in one way.  An endless one counts as 1: no shape can begin
+    A possessive repetition is read in one way.  An endless one counts once: no shape can begin
     within its own body, so a run of characters is read by one start, not by each.
     """
     steps, ways = 0, 1
@@ -216,10 +216,10 @@ def most_steps(node: Any) -> tuple[int, int]:
             low, high, inner = argument
             inner_steps, inner_ways = most_steps(inner)
             endless = high is opcodes.MAXREPEAT or high == opcodes.MAXREPEAT
-            assert not endless or (op is opcodes.POSSESSIVE_REPEAT and inner_steps == 1), (
+            assert not endless or (op is opcodes.POSSESSIVE_REPEAT and inner_steps <= 4), (
                 "could read a text twice"
             )
-            steps += ways * (1 if endless else high) * inner_steps
+            steps += ways * (1 if endless else int(high)) * inner_steps
             ways *= 1 if op is opcodes.POSSESSIVE_REPEAT else (high - low + 1) * inner_ways
         elif op is opcodes.BRANCH:
             inside = [most_steps(branch) for branch in argument[1]]

@@ -6,9 +6,10 @@ from collections import Counter
 
 from msgspec import Struct, field
 
-from ..events import Board, Chat, Durable, Join, Leave, Work
-from .talk import MINUTE, listed, names, plain
-from .view import View
+from ..events import Board, Chat, Join, Leave, Work
+from .talk import MINUTE, listed, names
+from .untrusted import Untrusted
+from .view import Heard, View
 
 #: How far back is told (ms), and how many happenings are kept (the oldest are forgotten first).
 SPAN, KEPT = 10 * MINUTE, 200
@@ -33,8 +34,8 @@ class Chronicle(Struct):
     def listen(self, view: View, now: int) -> None:
         """Note what was heard; what is too old is forgotten."""
         self.since = self.since or now
-        for event in view.heard:
-            noted = _noted(event, view)
+        for heard in view.heard:
+            noted = _noted(heard, view)
             if noted is not None:
                 self.happenings.append(noted)
         if len(self.happenings) > KEPT:
@@ -81,21 +82,21 @@ class Chronicle(Struct):
         return f"new on the board: {told}" if notes else ""
 
 
-def _noted(event: Durable, view: View) -> Happening | None:
+def _noted(heard: Heard, view: View) -> Happening | None:
     """What is worth keeping of an event; talk of and with inhabitants is not."""
-    who = plain(view.names.get(event.agent_id, event.agent_id), NAME) or "a stranger"
-    resident = event.agent_id in view.inhabitants
+    event, words = heard.event, heard.words
+    who = view.names.get(event.agent_id, Untrusted(event.agent_id)).quoted(NAME) or "a stranger"
     if isinstance(event, Work) and event.phase == "finished":
         station = view.station(event.workstation_id)
         return Happening(event.timestamp, "finished", who, station.name if station else event.workstation_id)
     if isinstance(event, Board):
-        return Happening(event.timestamp, "noted", who, plain(event.title, 40))
-    if resident:
+        return Happening(event.timestamp, "noted", who, words.quoted(40))
+    if heard.trusted:
         return None
     if type(event) is Join:
-        return Happening(event.timestamp, "joined", plain(event.name, NAME) or who)
+        return Happening(event.timestamp, "joined", words.quoted(NAME) or who)
     if isinstance(event, Leave):
         return Happening(event.timestamp, "left", who)
-    if isinstance(event, Chat) and not names(event.text, view.profile):
-        return Happening(event.timestamp, "said", who, plain(event.text, QUOTE))
+    if isinstance(event, Chat) and not names(words.raw, view.profile):
+        return Happening(event.timestamp, "said", who, words.quoted(QUOTE))
     return None

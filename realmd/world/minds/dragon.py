@@ -40,9 +40,9 @@ def think(view: View, memory: Memory, now: int, rng: Random) -> list[Command]:
 
 def _welcome(view: View, memory: Memory, now: int, rng: Random) -> list[WorldChat]:
     joined = [
-        (event.agent_id, event.name)
-        for event in view.heard
-        if type(event) is Join and event.agent_id not in view.inhabitants
+        (heard.event.agent_id, heard.words)
+        for heard in view.heard
+        if type(heard.event) is Join and not heard.trusted
     ]
     who = newcomers(memory.talk, joined, now, again=HOUR)
     return [say(view, memory.talk, rng.choice(phrases.WELCOMES).format(who=who))] if who else []

@@ -20,7 +20,7 @@ from ..events import Work
 from ..model import Claim
 from . import phrases, speech
 from .bearing import PATIENCE, SECOND, SETTLE, Bearing
-from .talk import HOUR, Talk, newcomers, plain, say
+from .talk import HOUR, Talk, newcomers, say
 from .view import View
 
 #: How near a visitor is greeted (world units), and how far from a zone's centre one strolls.
@@ -61,11 +61,12 @@ def think(view: View, memory: Memory, now: int, rng: Random) -> list[Command]:
 def _report(view: View, memory: Memory, rng: Random) -> list[WorldChat]:
     """Tell of work once the world has recorded it."""
     told = []
-    for event in view.heard:
+    for heard in view.heard:
+        event = heard.event
         if isinstance(event, Work) and event.phase == "finished" and event.agent_id == view.me.agent_id:
             station = view.station(event.workstation_id)
             name = station.name if station else event.workstation_id
-            note = plain(event.note or "All done.", 300)
+            note = heard.words.quoted(300) or "All done."
             memory.last_note = f"My last shift was at {name}: {note}"
             told.append(say(view, memory.talk, rng.choice(phrases.REPORTS).format(station=name, note=note)))
     return told

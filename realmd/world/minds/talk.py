@@ -18,7 +18,8 @@ from msgspec import Struct, field
 from ..commands import WorldChat
 from ..events import Chat
 from ..model import TEXT_CUT, Profile
-from .view import View
+from .untrusted import Untrusted
+from .view import Heard, View
 
 T = TypeVar("T")
 
@@ -43,12 +44,6 @@ class Talk(Struct):
     greeted: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     greeting_at: int | None = None
-
-
-def plain(text: str, limit: int) -> str:
-    """`text` of others made safe to repeat: printable, on one line, at most `limit` characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def listed(names: Iterable[str], others: int = 0) -> str:
@@ -88,24 +83,24 @@ def say(view: View, talk: Talk, text: str) -> WorldChat:
     return WorldChat(agent_id=view.me.agent_id, text=text)
 
 
-def questions(view: View, talk: Talk, now: int) -> list[tuple[Chat, bool]]:
+def questions(view: View, talk: Talk, now: int) -> list[tuple[Heard, bool]]:
     """The lines to answer now, and for each whether it is the last answer its speaker gets for a while."""
-    found: list[tuple[Chat, bool]] = []
-    for event in view.heard:
+    found: list[tuple[Heard, bool]] = []
+    for heard in view.heard:
         if len(found) == PER_THOUGHT:
             break
-        if isinstance(event, Chat) and _is_question(event, view, talk):
-            left = _allowance(talk, event.agent_id, now)
+        if isinstance(heard.event, Chat) and _is_question(heard, view, talk):
+            left = _allowance(talk, heard.event.agent_id, now)
             if left:
-                found.append((event, left == 1))
+                found.append((heard, left == 1))
     return found
 
 
-def _is_question(chat: Chat, view: View, talk: Talk) -> bool:
-    if chat.agent_id == view.me.agent_id or chat.agent_id in view.inhabitants:
+def _is_question(heard: Heard, view: View, talk: Talk) -> bool:
+    if heard.trusted or heard.event.agent_id == view.me.agent_id:
         return False
-    heard = chat.text.casefold()
-    return names(chat.text, view.profile) and not any(line in heard for line in talk.said)
+    line = heard.words.raw.casefold()
+    return names(heard.words.raw, view.profile) and not any(said in line for said in talk.said)
 
 
 def _allowance(talk: Talk, partner: str, now: int) -> int:
@@ -122,7 +117,7 @@ def _allowance(talk: Talk, partner: str, now: int) -> int:
     return left
 
 
-def newcomers(talk: Talk, met: Iterable[tuple[str, str]], now: int, again: int) -> str:
+def newcomers(talk: Talk, met: Iterable[tuple[str, Untrusted]], now: int, again: int) -> str:
     """Whom to greet now, as one phrase ("" for nobody).
 
     `met` are (agent_id, name) of those met since the last call.  Each is greeted once in
@@ -133,7 +128,7 @@ def newcomers(talk: Talk, met: Iterable[tuple[str, str]], now: int, again: int) 
         if (greeted is None or now - greeted >= again) and len(talk.waiting) < PARTNERS:
             talk.greeted.pop(agent_id, None)
             _remember(talk.greeted, agent_id, now, GREETED)
-            talk.waiting[agent_id] = plain(name, 32) or "stranger"
+            talk.waiting[agent_id] = name.quoted(32) or "stranger"
     if not talk.waiting or (talk.greeting_at is not None and now - talk.greeting_at < GREETING_PAUSE):
         return ""
     waiting = list(talk.waiting.values())

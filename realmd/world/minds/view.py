@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from ..events import Durable, Private
+from ..events import Board, Chat, Durable, Join, Private, Work
 from ..model import Body, Claim, Profile
 from ..tables import Tables
+from .untrusted import Untrusted
 
 if TYPE_CHECKING:
     from ..atlas import Atlas
@@ -35,11 +36,23 @@ class World(Protocol):
     def atlas(self) -> Atlas: ...
 
 
+class Heard(Struct, frozen=True):
+    """Something that happened; `words` are what was written with it: a line, a title, a note, a name.
+
+    They are trusted if they are an inhabitant's own.  The texts of `event` are the same, bare: a
+    mind looks at its kind, ids and times, and takes the words from here.
+    """
+
+    event: Durable
+    words: Untrusted
+    trusted: bool = False
+
+
 class Neighbour(Struct, frozen=True):
     """Another agent present."""
 
     agent_id: str
-    name: str
+    name: Untrusted
     x: float
     z: float
     distance: float
@@ -85,8 +98,8 @@ class View(Struct, frozen=True):
     bound_for: str
     neighbours: tuple[Neighbour, ...]
     present: int
-    heard: tuple[Durable, ...]
-    names: Mapping[str, str]
+    heard: tuple[Heard, ...]
+    names: Mapping[str, Untrusted]
     inhabitants: frozenset[str]
     stations: tuple[Station, ...]
     claim: Claim | None
@@ -97,7 +110,7 @@ class View(Struct, frozen=True):
 
     def own(self, kind: type[Durable]) -> bool:
         """Whether an event of this kind happened to the mind's own body since its last thought."""
-        return any(isinstance(e, kind) and e.agent_id == self.me.agent_id for e in self.heard)
+        return any(isinstance(h.event, kind) and h.event.agent_id == self.me.agent_id for h in self.heard)
 
 
 def view_of(world: World, agent_id: str, heard: tuple[Durable, ...] = ()) -> View:
@@ -114,8 +127,8 @@ def view_of(world: World, agent_id: str, heard: tuple[Durable, ...] = ()) -> Vie
         bound_for=atlas.zone_at(*end).name if end else "",
         neighbours=_neighbours(world, me),
         present=len(tables.bodies),
-        heard=heard,
-        names={who: tables.profiles[who].name for who in speakers if who in tables.profiles},
+        heard=tuple(_heard(e, atlas) for e in heard),
+        names={who: Untrusted(tables.profiles[who].name) for who in speakers if who in tables.profiles},
         inhabitants=frozenset(atlas.inhabitants),
         stations=_stations(world),
         claim=next((c for c in tables.claims.values() if c.agent_id == agent_id), None),
@@ -126,13 +139,27 @@ def view_of(world: World, agent_id: str, heard: tuple[Durable, ...] = ()) -> Vie
     )
 
 
+def _heard(event: Durable, atlas: Atlas) -> Heard:
+    words = ""
+    match event:
+        case Chat():
+            words = event.text
+        case Board():
+            words = event.title
+        case Work():
+            words = event.note or ""
+        case Join():
+            words = event.name
+    return Heard(event, Untrusted(words), event.agent_id in atlas.inhabitants)
+
+
 def _neighbours(world: World, me: Body) -> tuple[Neighbour, ...]:
     bodies, profiles, atlas = world.tables.bodies, world.tables.profiles, world.atlas
     others = ((hypot(b.x - me.x, b.z - me.z), who) for who, b in bodies.items() if who != me.agent_id)
     return tuple(
         Neighbour(
             agent_id=who,
-            name=profiles[who].name if who in profiles else who,
+            name=Untrusted(profiles[who].name if who in profiles else who),
             x=bodies[who].x,
             z=bodies[who].z,
             distance=distance,

@@ -3,6 +3,6 @@
 It refuses by raising `errors.Refused`; whatever it had changed by then is taken back.
 """
 
-from . import board, catalogue, movement, presence, speech, work
+from . import board, catalogue, movement, presence, sanctions, speech, work
 
-__all__ = ["board", "catalogue", "movement", "presence", "speech", "work"]
+__all__ = ["board", "catalogue", "movement", "presence", "sanctions", "speech", "work"]

@@ -38,6 +38,8 @@ def objection(world: World, agent_id: str, caller: Caller) -> str | None:
 
 def authorise(world: World, command: commands.Command, caller: Caller) -> Rejection | None:
     """The refusal of a command whose sender may not give it."""
+    from . import sanctions
+
     agent_id: str | None = command.agent_id  # type: ignore[attr-defined]
     if agent_id is not None:
         code = objection(world, agent_id, caller)
@@ -45,7 +47,9 @@ def authorise(world: World, command: commands.Command, caller: Caller) -> Reject
         code = None
     else:
         code = "token_required"
-    return Rejection(code, code) if code else None
+    if code:
+        return Rejection(code, code)
+    return sanctions.refused(world, agent_id, caller) or sanctions.silenced(world, command, caller)
 
 
 def claim(world: World, agent_id: str, caller: Caller, now: int, visitor: bool = False) -> None:
@@ -79,12 +83,11 @@ def rotate(world: World, command: commands.TokenRotate, now: int) -> tuple[event
 @rule(commands.Revoke)
 def revoke(world: World, command: commands.Revoke, now: int) -> tuple[events.Event, ...]:
     """Every token dies and this host loses its right; a bound key keeps its own unless `keys` says no."""
-    identity = replace(_renew(world, command.agent_id, now), local=False)
+    identity = withdraw(world, command.agent_id, now, owner=command.keys)
     if command.keys:
-        identity = replace(_disowned(identity, now), pubkey="")
+        world.tables.put("identities", command.agent_id, replace(identity, pubkey=""))
         profile = replace(world.tables.profiles[command.agent_id], pubkey="", npub=UNSET)
         world.tables.put("profiles", command.agent_id, profile)
-    world.tables.put("identities", command.agent_id, identity)
     return ()
 
 
@@ -107,6 +110,15 @@ def disown(world: World, command: commands.Disown, now: int) -> tuple[events.Eve
     identity = _disowned(_identity(world, command.agent_id, now), now)
     world.tables.put("identities", command.agent_id, identity)
     return ()
+
+
+def withdraw(world: World, agent_id: str, now: int, owner: bool) -> Identity:
+    """Take the agent's tokens back, and this host's right to it; its `owner`, too, if asked."""
+    identity = replace(_renew(world, agent_id, now), local=False)
+    if owner:
+        identity = _disowned(identity, now)
+    world.tables.put("identities", agent_id, identity)
+    return identity
 
 
 def _at_home(world: World, caller: Caller) -> bool:

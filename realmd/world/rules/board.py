@@ -6,15 +6,18 @@ from collections.abc import Iterator
 
 from .. import commands, events
 from ..engine import World, rule
-from ..model import Post
+from ..model import CONTENT_CUT, TITLE_CUT, Post
 from .presence import ensure_present
+from .speech import said
 
 
 @rule(commands.MoltbookPost)
 def post(world: World, command: commands.MoltbookPost, now: int) -> Iterator[events.Event]:
     yield from ensure_present(world, command.agent_id, now)
+    title = world.cleaner.line(command.title, TITLE_CUT)
+    content = said(world, command.content, CONTENT_CUT)
     seq = world.seq()
-    note = Post(f"p{seq}", command.title, command.agent_id, command.content, now)
+    note = Post(f"p{seq}", title, command.agent_id, content, now)
     world.tables.put("posts", note.id, note)
     while len(world.tables.posts) > world.limits.board_posts:
         world.tables.drop("posts", next(iter(world.tables.posts)))

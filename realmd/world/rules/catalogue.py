@@ -25,13 +25,14 @@ def publish(world: World, command: commands.ClawhubPublish, now: int) -> Iterato
     plugins = world.tables.plugins
     if command.id not in plugins and len(plugins) >= world.limits.plugins:
         raise Refused("catalogue_full")
+    line = world.cleaner.line
     plugin = Plugin(
         id=command.id,
-        name=command.name,
-        description=command.description,
-        author=command.author,
-        version=command.version,
-        tags=command.tags,
+        name=line(command.name, 100),
+        description=world.cleaner.text(command.description, 500),
+        author=line(command.author, 100),
+        version=line(command.version, 32),
+        tags=tuple(line(tag, 64) for tag in command.tags),
         published_at=now,
     )
     world.tables.put("plugins", plugin.id, plugin)

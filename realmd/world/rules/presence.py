@@ -11,14 +11,15 @@ from msgspec.structs import replace
 from ...errors import Refused
 from .. import commands, events
 from ..engine import World, rule
-from ..model import PALETTE, Body, Profile
+from ..model import OPERATOR, PALETTE, Body, Profile
 from . import authority, naming
 from .work import release, release_if_away
 
 
 @rule(commands.Register)
 def register(world: World, command: commands.Register, now: int) -> Iterator[events.Event]:
-    if command.agent_id in world.atlas.inhabitants or command.agent_id.startswith(authority.VISITOR):
+    name = command.agent_id
+    if name in world.atlas.inhabitants or name == OPERATOR or name.startswith(authority.VISITOR):
         raise Refused("reserved")
     yield from _admit(world, command, now, player=False)
 
@@ -133,11 +134,15 @@ def _admit(world: World, command: commands.Register, now: int, player: bool) -> 
         body = replace(_spawned(world, command.agent_id, now), player=player)
         yield from _enter(world, profile, body, now)
     world.heard[command.agent_id] = now  # only now: who could not enter leaves no trace
+    if old is None and not world.caller.inside:
+        world.activity.note(command.agent_id, world.caller.address, now)
 
 
 def _need_seat(world: World) -> None:
     """Refuse before anything is touched; who enters needs the store too."""
     world.need_store()
+    if world.draining:
+        raise Refused("draining")
     if world.seats_taken() >= world.limits.max_agents:
         raise Refused("room_full", f"Room is full ({world.limits.max_agents} max)")
 

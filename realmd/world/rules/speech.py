@@ -12,14 +12,15 @@ from msgspec.structs import replace
 from ...errors import Refused
 from .. import commands, events
 from ..engine import World, rule
-from ..model import TEXT_CUT, Request
+from ..model import CONTENT_CUT, TEXT_CUT, Request
+from ..text.visible import visible
 from .presence import ensure_present
 
 
 @rule(commands.WorldChat)
 def chat(world: World, command: commands.WorldChat, now: int) -> Iterator[events.Event]:
     yield from ensure_present(world, command.agent_id, now)
-    text = command.text[:TEXT_CUT]
+    text = said(world, command.text, TEXT_CUT)
     yield events.Chat(agent_id=command.agent_id, timestamp=now, seq=world.seq(), text=text)
 
 
@@ -37,7 +38,7 @@ def action(world: World, command: commands.WorldAction, now: int) -> Iterator[ev
         agent_id=command.agent_id,
         timestamp=now,
         action=command.action,
-        target_agent_id=command.target_agent_id or UNSET,
+        target_agent_id=visible(command.target_agent_id or "") or UNSET,
     )
 
 
@@ -49,7 +50,7 @@ def message(world: World, command: commands.AgentMessage, now: int) -> Iterator[
         timestamp=now,
         seq=world.seq(),
         to_agent_id=command.to_agent_id,
-        content=command.content,
+        content=said(world, command.content, CONTENT_CUT),
     )
 
 
@@ -72,7 +73,7 @@ def request(world: World, command: commands.AgentRequest, now: int) -> Iterator[
         to_agent_id=asked.to_agent_id,
         request_id=asked.request_id,
         request_type=asked.request_type,
-        payload=command.payload,
+        payload=world.cleaner.payload(command.payload),
     )
 
 
@@ -89,8 +90,16 @@ def respond(world: World, command: commands.AgentRespond, now: int) -> Iterator[
         seq=world.seq(),
         to_agent_id=asked.agent_id,
         request_id=asked.request_id,
-        response=command.response,
+        response=world.cleaner.payload(command.response),
     )
+
+
+def said(world: World, text: str, limit: int) -> str:
+    """`text` as others may see it, at most `limit` characters."""
+    cleaned = world.cleaner.text(text, limit)
+    if not cleaned:
+        raise Refused("nothing_said")
+    return cleaned
 
 
 def _need_known(world: World, agent_id: str) -> None:

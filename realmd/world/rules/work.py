@@ -34,7 +34,7 @@ def work_finish(world: World, command: commands.WorkFinish, now: int) -> Iterato
     if not held.working_since:
         raise Refused("not_working")
     world.tables.put("claims", held.workstation_id, replace(held, working_since=0))
-    yield _work(world, held, "finished", now, command.note[:TEXT_CUT])
+    yield _work(world, held, "finished", now, world.cleaner.text(command.note, TEXT_CUT))
 
 
 @rule(commands.WorkstationLeave)

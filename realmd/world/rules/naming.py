@@ -1,0 +1,77 @@
+"""What an agent may call itself: text that can be seen, and no name that looks like another's."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ...errors import Refused
+from .. import commands
+from ..engine import World
+from ..model import BIO_CUT, NAME_CUT, Profile
+from ..text.visible import visible
+
+#: Of namesakes so many are numbered, from 2 on; those after them are told apart by their agentId.
+NUMBERED: Final = 9
+_NUMBER: Final = re.compile(r" \([0-9]\)")
+
+
+def check_id(world: World, agent_id: str) -> None:
+    """Refuse a new agentId that looks like one that is known, or has in it what is not seen."""
+    taken = world.tables.ids.like(agent_id, but=agent_id) or world.residents.like(agent_id)
+    if taken or visible(agent_id) != agent_id:
+        raise Refused("look_alike")
+
+
+def described(world: World, command: commands.Register, old: Profile | None) -> dict[str, Any]:
+    """The fields of a profile that `command` gives, cleaned; a name that others have is marked."""
+    line = world.cleaner.line
+    given: dict[str, Any] = {}
+    if command.name is not UNSET or old is None:
+        name = "" if command.name is UNSET else line(command.name, NAME_CUT)
+        given["name"] = name_for(world, command.agent_id, name or command.agent_id, old)
+    if command.bio is not UNSET:
+        given["bio"] = world.cleaner.text(command.bio, BIO_CUT)
+    if command.pubkey is not UNSET:
+        given["pubkey"] = line(command.pubkey, 128)
+    if command.avatar is not UNSET:
+        given["avatar"] = line(command.avatar, 500)
+    if command.capabilities is not UNSET:
+        given["capabilities"] = tuple(line(capability, 64) for capability in command.capabilities)
+    if command.skills is not UNSET:
+        given["skills"] = tuple(
+            replace(s, name=line(s.name, 100), description=world.cleaner.text(s.description, 500))
+            for s in command.skills
+        )
+    if command.color is not UNSET:
+        given["color"] = command.color
+    return given
+
+
+def name_for(world: World, agent_id: str, name: str, old: Profile | None) -> str:
+    """`name`, marked if somebody known goes by one that looks like it.
+
+    The names of inhabitants, and of agents whose key is proven, are theirs alone.
+    """
+    if old is not None and name == old.name:
+        return name
+    if world.residents.like(name) is not None:
+        raise Refused("look_alike")
+    names = world.tables.names
+    holder = names.like(name, but=agent_id)
+    if holder is None:
+        return name
+    if world.tables.profiles[holder].npub is not UNSET:
+        raise Refused("look_alike")
+    base = name[: NAME_CUT - 4].rstrip()
+    if old is not None and old.name.startswith(base) and _NUMBER.fullmatch(old.name, len(base)):
+        return old.name  # the mark that it has already
+    marked = [f"{base} ({number})" for number in range(2, NUMBERED + 1)]
+    marked.append(f"{name[: max(0, NAME_CUT - 3 - len(agent_id))].rstrip()} ({agent_id})"[:NAME_CUT])
+    for one in marked:
+        if names.like(one, but=agent_id) is None:
+            return one
+    raise Refused("look_alike")
