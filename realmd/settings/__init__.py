@@ -18,6 +18,9 @@ from .auth import Auth
 from .backup import Backup
 from .base import Section
 from .chat import Chat
+from .control import Control
+from .limits import Limits
+from .nostr import Nostr
 from .room import Board, Plugins, Presence, Room, Think, World
 from .server import Server
 from .storage import Log, Storage
@@ -39,14 +42,17 @@ class Config(Struct, frozen=True, kw_only=True):
 
     room: Room = Room()
     server: Server = Server()
+    limits: Limits = Limits()
     auth: Auth = Auth()
     world: World = World()
     presence: Presence = Presence()
     think: Think = Think()
     storage: Storage = Storage()
+    nostr: Nostr = Nostr()
     plugins: Plugins = Plugins()
     board: Board = Board()
     chat: Chat = Chat()
+    control: Control = Control()
     backup: Backup = Backup()
     log: Log = Log()
     alerts: Alerts = Alerts()
@@ -61,7 +67,24 @@ class Config(Struct, frozen=True, kw_only=True):
 #: Section name → its struct, in the order of realmd.toml.
 SECTIONS: dict[str, type[Section]] = {
     cls.__name__.lower(): cls
-    for cls in (Room, Server, Auth, World, Presence, Think, Storage, Plugins, Board, Chat, Backup, Log, Alerts)
+    for cls in (
+        Room,
+        Server,
+        Limits,
+        Auth,
+        World,
+        Presence,
+        Think,
+        Storage,
+        Nostr,
+        Plugins,
+        Board,
+        Chat,
+        Control,
+        Backup,
+        Log,
+        Alerts,
+    )
 }
 
 #: Environment names of the old system, and the one systemd gives a service.
@@ -78,6 +101,7 @@ ENVIRONMENT = {
     "AGENT_THINK_INTERVAL": "think.interval_ms",
     "LOG_LEVEL": "log.level",
     "STATE_DIRECTORY": "storage.state_dir",
+    "RUNTIME_DIRECTORY": "control.runtime_dir",
 }
 
 #: twistd's long options, without the dashes.

@@ -63,7 +63,7 @@ class FileHold:
         self._path = Path(location)
         try:
             _make_directory(self._path.parent)
-            self._lock = _take_lock(self._path)
+            self._lock = take_lock(self._path)
         except OSError as error:
             raise _unwritable(self._path.parent, error) from error
         try:
@@ -98,7 +98,8 @@ def _make_directory(directory: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
 
-def _take_lock(path: Path) -> int:
+def take_lock(path: Path) -> int:
+    """Take the lock of the database at `path`: the open lock file, which whoever closes it frees."""
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o640)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

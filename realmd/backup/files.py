@@ -1,0 +1,109 @@
+"""Files and folders of the way back: written whole, durable, and owned by whoever runs the realm."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from .manifest import BackupError
+
+#: Names of what is being written; left behind by a process that was killed, they go at the next turn.
+PARTIAL: Final = ".partial-"
+
+
+def adopt(path: Path) -> None:
+    """Give what root made to the owner of its folder: the daemon, which is not root, must reach it."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def sync(path: Path) -> None:
+    """Make what is in the file or folder at `path` durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_whole(path: Path, data: bytes, mode: int) -> None:
+    """Put `data` into the file at `path`; after a crash it holds the old contents or the new."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    partial = Path(name)
+    try:
+        with open(handle, "wb") as file:
+            os.fchmod(handle, mode)
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        adopt(partial)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def make_folder(path: Path, mode: int = 0o750) -> None:
+    """Make the folder and those above it that are missing."""
+    try:
+        for missing in reversed([path, *path.parents]):
+            if not missing.exists():
+                missing.mkdir(mode=mode, exist_ok=True)
+                adopt(missing)
+    except OSError as error:
+        raise BackupError(f"{path} cannot be made ({error.strerror}).") from error
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A folder of its own in `folder`, gone at the end."""
+    try:
+        place = Path(tempfile.mkdtemp(dir=folder, prefix=PARTIAL))
+    except OSError as error:
+        raise BackupError(f"{folder} cannot be written ({error.strerror}).") from error
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only one that writes backups to `folder`; what a killed one left there goes."""
+    path = folder / ".lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        adopt(path)
+    except OSError as error:
+        raise BackupError(f"{folder} cannot be written ({error.strerror}).") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in folder.glob(f"{PARTIAL}*"):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+        yield
+    except BlockingIOError as error:
+        raise BackupError(f"Another backup is being made in {folder}; wait for its end.") from error
+    finally:
+        os.close(lock)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename within a file system; both folders are durable after."""
+    source.rename(target)
+    sync(target.parent)
+    if source.parent != target.parent:
+        sync(source.parent)
+
+
+def remove(path: Path) -> None:
+    """Take a file away; gone already is fine."""
+    with suppress(FileNotFoundError):
+        path.unlink()

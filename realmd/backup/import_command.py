@@ -1,0 +1,142 @@
+"""`realmctl import`: its options, and what runs for them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import ConfigError, load, world_file
+from ..config_text import template
+from .manifest import BackupError
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from .importing import Plan
+    from .legacy import Legacy
+
+
+def add_import(parser: argparse.ArgumentParser) -> None:
+    """The options of `realmctl import`."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="realmd.toml to read, and to add to")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE",
+        help=".env, profiles.json, workstations*.json, moltbook.json, clawhub-installed.json, "
+        "or a folder that has them",
+    )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    """Take over what the old system kept; the realm must be stopped.  Doing it twice changes nothing."""
+    from ..world.atlas import AtlasError
+    from .legacy import read
+
+    try:
+        config = load(arguments.config, os.environ, {})
+        legacy = read(arguments.files, time.time_ns() // 1_000_000, config.chat.blocked_words)
+        for line in legacy.skipped:
+            print(f"skipped  {line}")
+        _tables(config, legacy, arguments.dry_run)
+        _settings(config, arguments.config, legacy, arguments.dry_run)
+        _stations(config, legacy, arguments.dry_run)
+    except (BackupError, AtlasError) as error:
+        print(f"realmctl: {error}", file=sys.stderr)
+        return 1
+    if arguments.dry_run:
+        print("nothing was changed (--dry-run)")
+    return 0
+
+
+def _tell(taken: list[str], left: list[str]) -> None:
+    for line in taken:
+        print(f"imported {line}")
+    for line in left:
+        print(f"skipped  {line}")
+
+
+def _tables(config: Config, legacy: Legacy, dry: bool) -> None:
+    from ..options import read_atlas
+    from ..world.tables import Tables
+    from . import journal
+    from .command import in_reactor
+    from .files import adopt
+    from .importing import carry_out, plan
+    from .place import held, no_daemon
+
+    if not (legacy.profiles or legacy.posts or legacy.installed):
+        no_daemon(config.storage.database)
+        return
+    inhabitants, most, target = (
+        read_atlas(config).inhabitants,
+        config.storage.board_posts,
+        config.storage.database,
+    )
+    made: Plan
+    if dry:
+        no_daemon(target)
+        made = plan(journal.load(target) if target.exists() else Tables(), legacy, inhabitants, most)
+    else:
+        with held(target):
+            pass  # makes the folder, and refuses before anything is opened
+        made = in_reactor(
+            lambda reactor: carry_out(str(target), config.storage.engine, reactor, legacy, inhabitants, most)
+        )
+        adopt(target)
+    _tell(made.taken, made.left)
+    if made.unchanged:
+        print(f"{made.unchanged} entries are in the realm already")
+
+
+def _settings(config: Config, named: Path | None, legacy: Legacy, dry: bool) -> None:
+    from .legacy_text import with_settings
+
+    file = config.file or named
+    for env_file in legacy.env_files:
+        if file is None:
+            raise BackupError(f"{env_file}: there is no realmd.toml to add to; name one with --config.")
+        there = file if file.exists() else None
+        text = file.read_text("utf-8") if there else template()
+        try:
+            new, taken, left = with_settings(text, there, env_file)
+        except ConfigError as error:
+            raise BackupError(str(error)) from error
+        _tell([f"{line}  ({file})" for line in taken], left)
+        if taken and not dry:
+            _replace_text(file, new)
+
+
+def _stations(config: Config, legacy: Legacy, dry: bool) -> None:
+    from .legacy_text import with_stations
+
+    if not legacy.stations:
+        return
+    source = world_file(config)
+    new, taken, left = with_stations(source.read_text("utf-8"), str(source), legacy.stations)
+    # The map that came with the package stays as it is: one beside realmd.toml goes before it.
+    beside = config.file.absolute().parent if config.file else source.parent
+    target = (
+        source
+        if source.parent == beside or config.origins["world.file"].kind != "default"
+        else beside / source.name
+    )
+    _tell([f"{line}  ({target})" for line in taken], left)
+    if taken and not dry:
+        _replace_text(target, new)
+
+
+def _replace_text(file: Path, text: str) -> None:
+    """Write the file, keeping the one before beside it."""
+    from .files import write_whole
+
+    mode = 0o644
+    try:
+        if file.exists():
+            mode = file.stat().st_mode & 0o777
+            write_whole(file.with_name(f"{file.name}.before-import"), file.read_bytes(), mode)
+        write_whole(file, text.encode(), mode)
+    except OSError as error:
+        raise BackupError(f"{file} cannot be written ({error.strerror}).") from error

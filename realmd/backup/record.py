@@ -1,0 +1,110 @@
+"""What is known of the backups: `backup-status.json` in the backup folder.
+
+`realmctl` writes it, the daemon reads it for its metrics and `/health`.  Times are ms since the
+epoch.  A file that is missing or unreadable is an empty record: no backup is known.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from .files import adopt, write_whole
+from .manifest import Kind, listed
+
+NAME: Final = "backup-status.json"
+MOST_BYTES: Final = 1024 * 1024
+
+
+class Attempt(Struct, frozen=True, rename="camel"):
+    """One try: when it began, how long it took (s), what came of it.
+
+    `file` is the archive's name in the backup folder, `error` why it failed.
+    """
+
+    time: int
+    ok: bool
+    seconds: float = 0.0
+    file: str = ""
+    bytes: int = 0
+    error: str = ""
+
+
+class Record(Struct, frozen=True, rename="camel"):
+    """The last tries and the last successes, by kind of backup, of verifying and of copying off-site."""
+
+    backups: dict[Kind, Attempt] = field(default_factory=dict)
+    backups_ok: dict[Kind, Attempt] = field(default_factory=dict)
+    verify: Attempt | None = None
+    verify_ok: Attempt | None = None
+    offsite: Attempt | None = None
+    offsite_ok: Attempt | None = None
+    #: Archives in the folder, and their size together.
+    kept: int = 0
+    kept_bytes: int = 0
+    #: Paths of secrets that the newest backup had to leave out.
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def last_success(self) -> int | None:
+        """When the newest backup that holds the database was taken; None: never."""
+        times = [a.time for kind, a in self.backups_ok.items() if kind != "configuration"]
+        return max(times, default=None)
+
+
+def read(folder: Path) -> Record:
+    """The record of the backups in `folder`."""
+    try:
+        with (folder / NAME).open("rb") as file:
+            return msgspec.json.decode(file.read(MOST_BYTES), type=Record)
+    except (OSError, msgspec.MsgspecError):
+        return Record()
+
+
+def note_backup(folder: Path, kind: Kind, attempt: Attempt, left_out: tuple[str, ...] = ()) -> None:
+    """Remember a backup made, or not."""
+
+    def note(record: Record) -> Record:
+        backups = {**record.backups, kind: attempt}
+        if not attempt.ok:
+            return replace(record, backups=backups)
+        done = {**record.backups_ok, kind: attempt}
+        return replace(record, backups=backups, backups_ok=done, left_out=left_out)
+
+    _change(folder, note)
+
+
+def note_verify(folder: Path, attempt: Attempt) -> None:
+    """Remember a backup verified, or found wanting."""
+    _change(folder, lambda r: replace(r, verify=attempt, verify_ok=attempt if attempt.ok else r.verify_ok))
+
+
+def note_offsite(folder: Path, attempt: Attempt) -> None:
+    """Remember a copy sent elsewhere, or not."""
+    _change(folder, lambda r: replace(r, offsite=attempt, offsite_ok=attempt if attempt.ok else r.offsite_ok))
+
+
+def note_kept(folder: Path) -> None:
+    """Count again what is in the folder."""
+    _change(folder, lambda record: record)
+
+
+def _change(folder: Path, change: Callable[[Record], Record]) -> None:
+    """Two that finish at the same moment must not write over each other's news."""
+    path = folder / f".{NAME}.lock"
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        adopt(path)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = listed(folder)
+        record = replace(change(read(folder)), kept=len(kept), kept_bytes=sum(one.bytes for one in kept))
+        write_whole(folder / NAME, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n", 0o644)
+    finally:
+        os.close(lock)

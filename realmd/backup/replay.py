@@ -1,0 +1,108 @@
+"""Journalled events → the durable tables, for as much as an event tells.
+
+What no event tells stays as it was: a public key, an avatar, where somebody stood after moving at
+once.  Whoever joined stands at `spawn` until an event says where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ..world import events
+from ..world.model import Body, Claim, Post, Profile, Request
+from ..world.tables import Tables
+
+
+class Replay:
+    """Applies events to `tables`, in the order of their seq."""
+
+    def __init__(self, tables: Tables, spawn: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.tables = tables
+        self._spawn = spawn
+
+    def apply(self, event: events.Durable) -> None:
+        """Do what `event` says was done."""
+        rule = _RULES.get(type(event))
+        if rule is not None:
+            rule(self, event)
+        self.tables.seq = max(self.tables.seq, event.seq)
+
+    def _profile(self, event: events.Join) -> None:
+        old = self.tables.profiles.get(event.agent_id)
+        if old is None:
+            at = event.timestamp
+            old = Profile(event.agent_id, event.name, "", "", (), event.color, at, at)
+        told = replace(
+            old, name=event.name, color=event.color, bio=event.bio, capabilities=event.capabilities,
+            skills=event.skills, last_seen=max(old.last_seen, event.timestamp),
+        )  # fmt: skip
+        self.tables.put("profiles", event.agent_id, told)
+
+    def _join(self, event: events.Join) -> None:
+        self._profile(event)
+        x, z = self._spawn
+        self.tables.put("bodies", event.agent_id, Body(event.agent_id, x, z, timestamp=event.timestamp))
+
+    def _leave(self, event: events.Leave) -> None:
+        self.tables.drop("bodies", event.agent_id)
+        profile = self.tables.profiles.get(event.agent_id)
+        if profile is not None and profile.last_seen < event.timestamp:
+            self.tables.put("profiles", event.agent_id, replace(profile, last_seen=event.timestamp))
+
+    def _stand(self, event: events.Arrived | events.Blocked) -> None:
+        body = self.tables.bodies.get(event.agent_id) or Body(event.agent_id, event.x, event.z)
+        there = replace(
+            body, x=event.x, z=event.z, timestamp=event.timestamp, walk=None, action="idle", dozing=False
+        )
+        self.tables.put("bodies", event.agent_id, there)
+
+    def _work(self, event: events.Work) -> None:
+        key = event.workstation_id
+        if event.phase == "left":
+            self.tables.drop("claims", key)
+            return
+        held = self.tables.claims.get(key)
+        if event.phase == "claimed" or held is None or held.agent_id != event.agent_id:
+            held = Claim(key, event.agent_id, event.timestamp)
+        working = event.timestamp if event.phase == "started" else 0
+        self.tables.put("claims", key, replace(held, working_since=working))
+
+    def _board(self, event: events.Board) -> None:
+        post = Post(event.post_id, event.title, event.agent_id, event.content, event.timestamp)
+        self.tables.put("posts", event.post_id, post)
+
+    def _catalogue(self, event: events.Catalogue) -> None:
+        if event.phase == "published" and event.plugin is not UNSET:
+            self.tables.put("plugins", event.skill_id, event.plugin)
+        elif event.phase == "installed" and event.installed is not UNSET:
+            self.tables.put("installed", event.skill_id, event.installed)
+        elif event.phase == "uninstalled":
+            self.tables.drop("installed", event.skill_id)
+
+    def _requested(self, event: events.Requested) -> None:
+        asked = Request(
+            event.request_id, event.agent_id, event.to_agent_id, event.request_type, event.timestamp
+        )
+        self.tables.put("requests", event.request_id, asked)
+
+    def _responded(self, event: events.Responded) -> None:
+        self.tables.drop("requests", event.request_id)
+
+
+#: Event → what it did to the tables; chat, emotes and messages did nothing to them.
+_RULES: Final[dict[type[events.Durable], Callable[[Replay, Any], None]]] = {
+    events.Join: Replay._join,
+    events.ProfileChanged: Replay._profile,
+    events.Leave: Replay._leave,
+    events.Arrived: Replay._stand,
+    events.Blocked: Replay._stand,
+    events.Work: Replay._work,
+    events.Board: Replay._board,
+    events.Catalogue: Replay._catalogue,
+    events.Requested: Replay._requested,
+    events.Responded: Replay._responded,
+}
