@@ -12,11 +12,11 @@ METADATA := setup.cfg pyproject.toml constraints.txt realmd/__init__.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help run test lint types pytest screens format clean
+.PHONY: help run test lint types pytest screens deb repo package-test format clean
 .DELETE_ON_ERROR:
 
 help:  ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/ready  ## start a realm that keeps its state under ./var (ARGS="--port 1234" adds options)
 	@mkdir -p var
@@ -32,8 +32,17 @@ types: $(VENV)/ready-to-test node_modules/ready  ## mypy, strict in world/ and p
 	$(BIN)/mypy
 	npm run --silent types
 
-pytest: $(VENV)/ready-to-test node_modules/ready $(VENV)/browser  ## the tests (ARGS="tests/world -k walk" chooses)
+pytest: $(VENV)/ready-to-test node_modules/ready $(VENV)/browser $(VENV)/prometheus  ## the tests (ARGS="tests/world -k walk" chooses)
 	$(BIN)/pytest $(ARGS)
+
+deb:  ## build the Debian packages into build/deb, each in a chroot of its Debian (needs root and debootstrap)
+	packaging/deb
+
+repo:  ## make a signed apt repository of them, build/repo (SIGN_WITH names the key)
+	packaging/repo
+
+package-test:  ## build, boot Debian 12 and 13, install and try it all (ARGS="--built bookworm --only hung")
+	/usr/bin/python3 -m packaging.test $(ARGS)
 
 format: $(VENV)/ready-to-test  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
@@ -83,6 +92,12 @@ $(VENV)/browser: $(VENV)/made
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(call install,chromium fonts-dejavu-core)
 	@touch $@
 
+# What tries the alert rules and the dashboard.  RUNLEVEL keeps the package from starting a service.
+
+$(VENV)/prometheus: $(VENV)/made
+	@command -v promtool >/dev/null || { export RUNLEVEL=1; $(call install,prometheus); }
+	@touch $@
+
 node_modules/ready: package.json package-lock.json
 	@command -v npm >/dev/null || $(call install,npm)
 	@echo "Installing what checks the page into node_modules"
@@ -92,7 +107,7 @@ node_modules/ready: package.json package-lock.json
 # Debian's package, if we may.
 install = { \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-	    echo "The tests of the page need $(1): sudo apt-get install $(1)" >&2; exit 1; \
+	    echo "The tests need $(1): sudo apt-get install $(1)" >&2; exit 1; \
 	fi; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get -qq update && apt-get -qq install --yes --no-install-recommends $(1) >/dev/null; \

@@ -12,12 +12,17 @@ from twisted.logger import Logger
 
 from ..protocol import encode
 from ..protocol.dialects import WINDOW_BITS
+from .limits import PIECE, Refusal, Throttle, cost_of
 from .outbox import Outbox
+from .peers import Peer
 
 if TYPE_CHECKING:
     from .websocket import Gateway
 
+POLICY_VIOLATION: Final = 1008
 TRY_AGAIN_LATER: Final = 1013
+CLOSE_FRAME: Final = 8
+PONG_FRAME: Final = 10
 
 
 class Bounds(Struct, frozen=True):
@@ -63,8 +68,19 @@ class Wire(WebSocketServerProtocol):
     _isMessageCompressed: bool
     #: Set when the handshake is done; Autobahn writes by itself until then.
     outbox: Outbox = None  # type: ignore[assignment]
+    #: Who is at the other end, and what of his share is left.
+    client: Peer
+    throttle: Throttle
     #: The message that is coming in is longer than it may be.
     too_long = False
+    #: It comes too fast: it is read, and not obeyed.
+    too_fast: Refusal | None = None
+    #: The control frame that is coming in does.
+    _deaf = False
+    #: Nothing more is read.
+    _flooded = False
+    #: The newest ping that is not answered, and when it went out.
+    _pinged: tuple[bytes | None, float] | None = None
     _abort: IDelayedCall | None = None
 
     def connectionLost(self, reason: Any = None) -> None:
@@ -79,13 +95,14 @@ class Wire(WebSocketServerProtocol):
             del self.deliver
         # They hold us as their result: no cycle is left for the garbage collector.
         self.is_open = self.is_closed = None
-        self.factory.lost()
+        self.factory.losses.ended(reason, self.whereabouts())
+        self.factory.lost(self.transport.getPeer())
 
     def deliver(self, whole: bytes, durable: bytes) -> None:
         """See `runtime.fanout.Viewer`."""
         self.outbox.deliver(whole, durable)
 
-    def tell(self, kind: str, **fields: Any) -> None:
+    def tell(self, kind: str, /, **fields: Any) -> None:
         """Send one message to this client alone."""
         frame = encode.message(kind, **fields)
         self.outbox.deliver(frame, frame)
@@ -107,6 +124,38 @@ class Wire(WebSocketServerProtocol):
             )
 
     # -- incoming ----------------------------------------------------------------------
+
+    def processData(self) -> bool:
+        """Of a flood, not even what has arrived already is looked at."""
+        going_on: bool = super().processData()
+        if self._flooded:
+            self.data = b""
+            return False
+        return going_on
+
+    def onFrameBegin(self) -> None:
+        """Each frame is charged by its length, before it is there: a message may come in many."""
+        super().onFrameBegin()
+        frame = self.current_frame
+        control = frame.opcode >= CLOSE_FRAME
+        self._deaf = False
+        if self.state != self.STATE_OPEN or frame.opcode == CLOSE_FRAME:
+            return
+        if frame.opcode == PONG_FRAME and self._pinged is not None:  # it was asked for
+            return
+        refusal = self.throttle.admit(self.client, "websocket", cost_of(frame.length))
+        if refusal is None:
+            return
+        if control:
+            self._deaf = True
+        else:
+            self.too_fast = refusal
+            if self.message_data_total_length > PIECE:  # shorter ones are looked at for their `id`
+                self._pass_over()
+        if self.throttle.flooding:
+            self._flooded = True
+            self.say_goodbye(POLICY_VIOLATION, refusal.text)
+            self.transport.pauseProducing()
 
     def onMessageFrameBegin(self, length: int) -> None:
         super().onMessageFrameBegin(length)
@@ -137,10 +186,36 @@ class Wire(WebSocketServerProtocol):
 
     def onPing(self, payload: bytes) -> None:
         """Who pings and does not read gets no pong: it would wait where nothing bounds it."""
-        if not self.outbox.behind:
+        if not (self.outbox.behind or self._deaf):
             super().onPing(payload)
 
+    def sendPing(self, payload: bytes | None = None) -> None:
+        self._pinged = payload, self.factory.clock.seconds()
+        super().sendPing(payload)
+
+    def onPong(self, payload: bytes) -> None:
+        """Autobahn measures too, but forgets its ping as soon as anything else comes in."""
+        if self._pinged is not None and payload == self._pinged[0]:
+            self.factory.on_pong(max(0.0, self.factory.clock.seconds() - self._pinged[1]))
+            self._pinged = None
+
+    def onAutoPingTimeout(self) -> None:
+        self.factory.losses.timed_out(self.whereabouts())
+        super().onAutoPingTimeout()
+
+    def whereabouts(self) -> str:
+        """The client's address, or while it is not known the other end's; fail2ban reads it."""
+        known: Peer | None = getattr(self, "client", None)
+        if known is not None:
+            return known.address
+        return str(getattr(self.transport.getPeer(), "host", self.peer))
+
     # -- ending ------------------------------------------------------------------------
+
+    def give_way(self) -> None:
+        """See `crowd.Watcher`."""
+        self.say_goodbye(TRY_AGAIN_LATER, "the place is needed for an agent")
+        self._closeConnection()
 
     def overflow(self, reason: str) -> None:
         self.factory.overflowed += 1

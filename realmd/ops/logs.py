@@ -155,8 +155,11 @@ def _failure(event: LogEvent) -> Failure | None:
 def _text(event: LogEvent) -> str:
     """The formatted message, with secrets masked."""
     if event.get("isError"):  # From twisted.python.log: its text has the traceback in it.
-        return scrub(str(event.get("why") or "Unhandled error"))
-    return scrub(formatEvent(_without_secrets(event)))
+        text = scrub(str(event.get("why") or "Unhandled error"))
+    else:
+        text = scrub(formatEvent(_without_secrets(event)))
+    failure = _failure(event)
+    return f"out of memory: {text}" if failure is not None and failure.check(MemoryError) else text
 
 
 def _without_secrets(event: LogEvent) -> LogEvent:

@@ -10,6 +10,7 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
@@ -21,6 +22,7 @@ from ..figures import Figures
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
 _TICK_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_PING_BUCKETS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 _COMMIT_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -47,6 +49,13 @@ class Metrics:
             buckets=_COMMIT_BUCKETS,
             registry=self.registry,
         )
+        self._ping = Histogram(
+            "realmd_websocket_ping_seconds",
+            "From a ping to its pong.",
+            buckets=_PING_BUCKETS,
+            registry=self.registry,
+        )
+        ProcessCollector(namespace="realmd", registry=self.registry)
         self._journalled = Counter("realmd_journalled_events", "Events made durable.", registry=self.registry)
         self._command_children: dict[tuple[str, str], Counter] = {}
         self._event_children: dict[str, Counter] = {}
@@ -71,6 +80,19 @@ class Metrics:
     def commit(self, seconds: float, events: int) -> None:
         self._commit.observe(seconds)
         self._journalled.inc(events)
+
+    def ping(self, seconds: float) -> None:
+        """A WebSocket answered a ping."""
+        self._ping.observe(seconds)
+
+    def refused(self, *codes: str) -> float:
+        """Commands refused with one of `codes`."""
+        return sum(
+            sample.value
+            for family in self._commands.collect()
+            for sample in family.samples
+            if sample.labels["outcome"] in codes
+        )
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """What `value` says at each scrape: a counter if its name ends with ``_total``, else a gauge."""

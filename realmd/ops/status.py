@@ -72,7 +72,9 @@ class Status:
                 connections=values["realmd_websocket_connections"],
                 tick_ms=round(mean("realmd_tick_seconds"), 3),
                 lag_ms=round(1000 * values["realmd_tick_lag_seconds"], 2),
-                messages_in=round(grown("realmd_websocket_messages", "realmd_http_requests") / span, 2),
+                messages_in=round(
+                    grown("realmd_websocket_messages_total", "realmd_http_requests_total") / span, 2
+                ),
                 events=round(grown("realmd_events_total") / span, 2),
                 memory_mb=round(values["realmd_memory_resident_bytes"] / 1_048_576, 1),
                 commit_ms=round(mean("realmd_commit_seconds"), 3),
@@ -105,6 +107,7 @@ class Status:
 
     def _badge(self, request: Request) -> None:
         request.setHeader(b"cache-control", b"no-cache")
+        request.setHeader(b"cross-origin-resource-policy", b"cross-origin")  # it stands in other pages
         request.send(self.badge(), SVG)
 
 

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from .base import AN_ADDRESS, WEB, Bytes, Seconds, Section, WebOrigin
+from .base import AN_ADDRESS, PATH, WEB, Bytes, Seconds, Section, WebOrigin
+
+
+Proxy = Annotated[
+    str,
+    Meta(
+        pattern=r"^(unix|[0-9A-Fa-f.:]+(/[0-9]{1,3})?)$",
+        extra={"allowed": 'addresses and networks like "127.0.0.1" or "10.0.0.0/8", or "unix"'},
+    ),
+]
+HostName = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\*|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?)$",
+        max_length=253,
+        extra={"allowed": 'host names without a port, or "*" for any'},
+    ),
+]
 
 
 class Server(Section, frozen=True):
@@ -29,6 +46,41 @@ class Server(Section, frozen=True):
             pattern=WEB,
             description="Address that clients are told; empty: made of host and port.",
             extra=AN_ADDRESS,
+        ),
+    ] = ""
+    hosts: Annotated[
+        tuple[HostName, ...],
+        Meta(
+            max_length=64,
+            description="Names that requests may be for, besides public_url's, loopback names and addresses; "
+            "others get 421.  Empty, and no public_url: any.",
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[Proxy, ...],
+        Meta(max_length=256, description="Proxies that are believed when they say who the client is."),
+    ] = ()
+    forwarded_header: Annotated[
+        Literal["x-forwarded-for", "forwarded", "x-real-ip"],
+        Meta(description="The header in which they say so; no other is believed."),
+    ] = "x-forwarded-for"
+    proxy_protocol: Annotated[
+        bool, Meta(description="Their connections begin with a PROXY header (version 1 or 2).")
+    ] = False
+    tls_certificate: Annotated[
+        str,
+        Meta(
+            pattern=PATH,
+            description="PEM file of the certificate, with what signed it after it; empty: no TLS here.",
+            extra={"allowed": "a path, or nothing"},
+        ),
+    ] = ""
+    tls_key: Annotated[
+        str,
+        Meta(
+            pattern=PATH,
+            description="PEM file of its private key, which nobody else may read.",
+            extra={"allowed": "a path, or nothing"},
         ),
     ] = ""
     cors_origins: Annotated[
@@ -68,4 +120,5 @@ class Server(Section, frozen=True):
         if self.public_url:
             return self.public_url.rstrip("/")
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port if port is None else port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port if port is None else port}"

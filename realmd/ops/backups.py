@@ -1,0 +1,77 @@
+"""What the backups' record says, for /health, the metrics and the alerts.
+
+The record is a small file that `realmctl` writes; it is read again only when it changed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.interfaces import IReactorTime
+
+from ..backup import record
+from ..backup.record import Attempt, Record
+from .checks import Check
+from .metrics import Metrics
+
+_HOUR: Final = 3600
+
+
+class Backups:
+    """The backups in `folder`.  None is no fault here: whoever runs a realm may copy it by other means."""
+
+    def __init__(self, folder: Path, clock: IReactorTime) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._seen: tuple[int, int] | None = None
+        self._record = Record()
+
+    @property
+    def record(self) -> Record:
+        """The newest record."""
+        try:
+            status = (self._folder / record.NAME).stat()
+        except OSError:
+            self._seen, self._record = None, Record()
+            return self._record
+        if self._seen != (status.st_mtime_ns, status.st_size):
+            self._seen, self._record = (status.st_mtime_ns, status.st_size), record.read(self._folder)
+        return self._record
+
+    def check(self) -> Check:
+        """Degraded when the last backup, check of one, or copy of one failed."""
+        known = self.record
+        last = known.last_success
+        figures: dict[str, Any] = {"kept": known.kept}
+        if last is not None:
+            figures["ageHours"] = round((self._clock.seconds() - last / 1000) / _HOUR, 1)
+        failed = [f"{name}: {one.error or 'failed'}" for name, one in self._tries() if not one.ok]
+        return Check("degraded", "; ".join(failed), figures) if failed else Check("ok", figures=figures)
+
+    def _tries(self) -> list[tuple[str, Attempt]]:
+        known = self.record
+        tries = [(f"{kind} backup", one) for kind, one in known.backups.items()]
+        tries += [(name, one) for name, one in (("verify", known.verify), ("offsite", known.offsite)) if one]
+        return tries
+
+    def _succeeded(self) -> dict[str, float]:
+        known = self.record
+        times = {
+            "database": known.last_success,
+            "verify": known.verify_ok.time if known.verify_ok else None,
+            "offsite": known.offsite_ok.time if known.offsite_ok else None,
+        }
+        return {name: at / 1000 for name, at in times.items() if at is not None}
+
+    def watch(self, metrics: Metrics) -> None:
+        """Show what there is at /metrics; what never happened has no value there."""
+        metrics.watch_each(
+            "realmd_backup_success_timestamp_seconds", "When it last succeeded.", "what", self._succeeded
+        )
+        metrics.watch_each(
+            "realmd_backup_ok", "1 if the last try succeeded.", "what",
+            lambda: {name.replace(" ", "_"): float(one.ok) for name, one in self._tries()},
+        )  # fmt: skip
+        metrics.watch("realmd_backup_kept", "Backups in their folder.", lambda: self.record.kept)
+        metrics.watch("realmd_backup_kept_bytes", "Their size.", lambda: self.record.kept_bytes)

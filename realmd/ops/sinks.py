@@ -1,0 +1,134 @@
+"""Ways to tell the operator: a webhook, a mail through sendmail, a Nostr message."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from email.message import EmailMessage
+from typing import Any, Final, Protocol
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from .alerts import Notice
+from .network import NotTaken
+from .post import post
+
+#: How long (s) sendmail may take to put a mail into its queue, and what is kept of what it says.
+MAIL_PATIENCE: Final = 30.0
+MOST_COMPLAINT: Final = 500
+
+#: Sends one text to the operator over Nostr.
+SendNostr = Callable[[str], Awaitable[None]]
+
+
+class Sink(Protocol):
+    """One way to tell the operator; `send` raises when it could not."""
+
+    name: str
+
+    async def send(self, notices: Sequence[Notice]) -> None: ...
+
+
+def lines(room: str, notices: Sequence[Notice]) -> str:
+    """The notices as text, one a line."""
+    return "\n".join(f"[{room}] {notice.text()}" for notice in notices)
+
+
+class Webhook:
+    """POSTs ``{"text": …, "room": …, "url": …, "alerts": […]}``, which chat services show as it is."""
+
+    name = "webhook"
+
+    def __init__(self, reactor: Any, address: str, room: str, realm_url: str) -> None:
+        self._reactor = reactor
+        self._address = address
+        self._room = room
+        self._realm_url = realm_url
+
+    async def send(self, notices: Sequence[Notice]) -> None:
+        body = {
+            "text": lines(self._room, notices), "room": self._room, "url": self._realm_url,
+            "alerts": list(notices),
+        }  # fmt: skip
+        await post(self._reactor, self._address, msgspec.json.encode(body), "application/json", {})
+
+
+class Mail:
+    """Hands a mail to `program`, which takes what sendmail(8) takes.  No shell is involved."""
+
+    name = "email"
+
+    def __init__(self, reactor: Any, program: str, to: str, room: str) -> None:
+        self._reactor = reactor
+        self._program = program
+        self._to = to
+        self._room = room
+
+    async def send(self, notices: Sequence[Notice]) -> None:
+        run = _Sendmail(self.message(notices))
+        self._reactor.spawnProcess(
+            run, self._program, [self._program, "-i", "--", self._to], env={"PATH": "/usr/sbin:/usr/bin:/bin"}
+        )
+        run.done.addTimeout(MAIL_PATIENCE, self._reactor, _sendmail_hangs)
+        await run.done
+
+    def message(self, notices: Sequence[Notice]) -> bytes:
+        """The mail: headers cannot be broken out of, whatever the room is called."""
+        mail = EmailMessage()
+        first = notices[0]
+        more = f" and {len(notices) - 1} more" if len(notices) > 1 else ""
+        mail["Subject"] = " ".join(f"[{self._room}] {first.state}: {first.name}{more}".split())
+        mail["To"] = self._to
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answer is wanted
+        mail.set_content(lines(self._room, notices) + "\n")
+        return mail.as_bytes()
+
+
+class _Sendmail(ProcessProtocol):
+    """Gives the mail to the process; `done` fires when that ended with 0."""
+
+    def __init__(self, mail: bytes) -> None:
+        self._mail = mail
+        self._said = b""
+        self.done: Deferred[None] = Deferred(lambda _: self._end())
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self._mail)
+        self.transport.closeStdin()
+
+    def errReceived(self, data: bytes) -> None:
+        self._said = (self._said + data)[-MOST_COMPLAINT:]
+
+    def processEnded(self, reason: Failure) -> None:
+        if self.done.called:
+            return
+        if reason.check(ProcessDone):
+            self.done.callback(None)
+        else:
+            said = " ".join(self._said.decode("utf-8", "replace").split())
+            self.done.errback(NotTaken(f"{reason.getErrorMessage()} {said}".strip()))
+
+    def _end(self) -> None:
+        if self.transport is not None and self.transport.pid:
+            self.transport.signalProcess("KILL")
+
+
+def _sendmail_hangs(result: object, timeout: float) -> Failure:
+    return Failure(NotTaken(f"sendmail did not end within {timeout:g} s"))
+
+
+class Nostr:
+    """A direct message to the operator, by a callable that the relay side provides."""
+
+    name = "nostr"
+
+    def __init__(self, send: SendNostr, room: str) -> None:
+        self._send = send
+        self._room = room
+
+    async def send(self, notices: Sequence[Notice]) -> None:
+        await self._send(lines(self._room, notices))

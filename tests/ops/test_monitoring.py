@@ -1,0 +1,74 @@
+"""The watch as it runs in a realm: from what goes wrong to /health, the log and the operator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+
+from realmd.ops import alerts, sentry
+from tests.ops.receiver import receiver
+from tests.realm import realm_up, turn
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_failed_backup_reaches_the_operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """/health is degraded and says why, one line is logged, the webhook is told, and all of it ends."""
+    monkeypatch.setattr(alerts, "EVERY", 0.05)
+    monkeypatch.setattr(alerts, "KEEP", 0.2)
+    folder = tmp_path / "var/backups"
+    folder.mkdir(parents=True)
+    status = folder / "backup-status.json"
+    status.write_text('{"backups":{"full":{"time":1,"ok":false,"error":"disk full"}}}')
+    async with receiver() as service:
+        told = {"webhook": f"{service.url}/hook", "min_interval_s": 0.1}
+        async with realm_up(tmp_path, alerts=told, room={"name": "Forge"}) as realm:
+            await service.take(1)
+            report = (await realm.http("GET", "/health")).json
+            assert report["status"] == "degraded"
+            assert report["checks"]["backup"]["reason"] == "full backup: disk full"
+            assert report["checks"]["alerts"]["figures"] == {"raised": {"backup_failed:warning": "0"}}
+            assert [event["name"] for event in realm.logged("alert raised")] == ["backup_failed"]
+            text = (await realm.http("GET", "/metrics")).body.decode()
+            assert 'realmd_alert_raised{alert="backup_failed:warning"} 1.0' in text
+            status.write_text('{"backups":{"full":{"time":2,"ok":true}}}  ')
+            await service.take(2)
+            assert [event["name"] for event in realm.logged("alert cleared")] == ["backup_failed"]
+            assert (await realm.http("GET", "/health")).json["status"] == "ok"
+            while await realm.metric("realmd_alert_notices_total") < 2:
+                await turn()
+    first, last = (json.loads(body) for _, _, body in service.taken)
+    assert first["text"].startswith("[Forge] warning: the last backup")
+    assert (first["alerts"][0]["state"], last["alerts"][0]["state"]) == ("raised", "cleared")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_webhook_that_is_away_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The failure is logged by its name and counted; the realm goes on, and stops as ever."""
+    monkeypatch.setattr(alerts, "EVERY", 0.05)
+    folder = tmp_path / "var/backups"
+    folder.mkdir(parents=True)
+    (folder / "backup-status.json").write_text('{"backups":{"full":{"time":1,"ok":false}}}')
+    async with realm_up(tmp_path, alerts={"webhook": "http://127.0.0.1:1/", "min_interval_s": 0.1}) as realm:
+        while not realm.logged("alert not sent"):
+            await turn()
+        assert realm.logged("alert not sent")[0]["cause"] == "ECONNREFUSED"
+        assert await realm.metric("realmd_alert_failures_total") >= 1
+        assert (await realm.ipc("register", agentId="ann"))["ok"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_sentry_hears_of_a_realm_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a DSN set, what fails in the realm is sent there."""
+    monkeypatch.setattr(sentry, "EVERY", 0.05)
+    async with receiver() as service:
+        dsn = service.url.replace("http://", "http://key@") + "/7"
+        async with realm_up(tmp_path, alerts={"sentry_dsn": dsn}) as realm:
+            monkeypatch.setattr(realm.gateway.realm, "serve", None)
+            await realm.http("GET", "/api/room")
+            await service.take(1)
+            realm.log.clear()  # the failure was ours
+    assert service.taken[0][0] == "/api/7/envelope/"
+    assert b"request failed path=/api/room" in service.taken[0][2]
