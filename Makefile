@@ -32,7 +32,7 @@ types: $(VENV)/ready-to-test node_modules/ready  ## mypy, strict in world/ and p
 	$(BIN)/mypy
 	npm run --silent types
 
-pytest: $(VENV)/ready-to-test node_modules/ready $(VENV)/browser $(VENV)/prometheus  ## the tests (ARGS="tests/world -k walk" chooses)
+pytest: $(VENV)/ready-to-test node_modules/ready $(VENV)/browser $(VENV)/prometheus $(VENV)/faketime  ## the tests (ARGS="tests/world -k walk" chooses)
 	$(BIN)/pytest $(ARGS)
 
 deb:  ## build the Debian packages into build/deb, each in a chroot of its Debian (needs root and debootstrap)
@@ -93,6 +93,11 @@ $(VENV)/browser: $(VENV)/made
 	@touch $@
 
 # What tries the alert rules and the dashboard.  RUNLEVEL keeps the package from starting a service.
+
+# Lets a test set the clock of one process.
+$(VENV)/faketime: $(VENV)/made
+	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || $(call install,faketime)
+	@touch $@
 
 $(VENV)/prometheus: $(VENV)/made
 	@command -v promtool >/dev/null || { export RUNLEVEL=1; $(call install,prometheus); }

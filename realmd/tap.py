@@ -13,16 +13,28 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from . import __version__
+from .clock import make_steady, milliseconds, time_of_day
+from .gateway.bans import Bans
 from .gateway.callers import Callers
+from .gateway.certificates import CertificateError, Certificates
+from .gateway.control import ControlSocket
+from .gateway.drain import Drain
 from .gateway.feed import Feed
+from .gateway.guard import Guard
 from .gateway.http import Door, DoorFactory
+from .gateway.operator import Desk
 from .gateway.page import Page
-from .gateway.peers import Peers
+from .gateway.peers import UNIX
 from .gateway.websocket import Bounds, Gateway
-from .ops import logs
+from .nostr import assembly as nostr
+from .ops import logs, systemd
+from .ops.audit import FILE as AUDIT_FILE
+from .ops.audit import Audit, Deed, Operator
 from .ops.checks import Check, loop_check, storage_check, thinker_check, tick_check, work_check
 from .ops.files import RESERVED_FILES, raise_file_limit
 from .ops.health import Health
@@ -44,23 +56,33 @@ from .runtime.realm import Realm
 from .runtime.thinker import MindThreads, Spans, Thinker
 from .runtime.ticker import Ticker
 from .settings import Config
+from .settings.control import NAME as SOCKET_NAME
 from .storage.engines import ENGINES
 from .storage.interface import Retention
+from .storage.publications import Publications
 from .storage.store import Store
 from .world.atlas import Atlas
 from .world.engine import Limits, World
 from .world.space import Grid
 
 DAY_MS = 86_400_000
+#: Who connects during a restart is let in by the next process.  So that nobody is refused, who was let
+#: in just before by this one gets so long (s) to ask.
+LAST_REQUESTS = 0.2
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:
     """The realm as one service, ready to start."""
     if reactor is None:
         from twisted.internet import reactor
+    make_steady(reactor)
     config = options.settings
     observer = logs.observer(config.log.format, config.log.level, sys.stderr)
-    return build(config, options.atlas, reactor, observer)
+    try:
+        return build(config, options.atlas, reactor, observer)
+    except (CertificateError, nostr.RelayError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> Daemon:
@@ -79,13 +101,14 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     fanout = Fanout(world, grid, slots=max(1, round(config.storage.snapshot_interval_s / tick)))
     threads = MindThreads(reactor, 2)
     thinker = Thinker(
-        reactor, world, intake.submit, threads.run, now=lambda: int(reactor.seconds() * 1000),
+        reactor, world, intake.submit, threads.run, now=lambda: milliseconds(reactor),
         seed=seed, spans=spans(config),
     )  # fmt: skip
 
     def publish(committed: list[Committed]) -> None:
         history.add(one.entry for one in committed)
         fanout.publish(committed)
+        bridge.hear(committed)
         thinker.hear(one.event for one in committed)
 
     journal = Journal(world, store, reactor, publish, config.storage.commit_timeout_s)
@@ -99,7 +122,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         max_bytes=config.storage.max_mb * 1_048_576,
     )
     pruning = Periodic(
-        "prune", 600.0, lambda _: store.prune(int(reactor.seconds() * 1000), retention), reactor
+        "prune", 600.0, lambda _: store.prune(milliseconds(reactor), retention), reactor
     )
     catalogue = Catalogue(config.plugins.folder, intake)
     scanning = Periodic("catalogue", config.plugins.rescan_s, catalogue.scan, reactor, now=True)
@@ -107,23 +130,28 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
 
     # The doors.
     port: list[IListeningPort] = []
+    handed_over: list[IListeningPort] = []
     room = Room(
         config.room.id, config.room.name, config.room.description, config.server.url(), config.room.relays
     )
 
-    def wall() -> int:
-        return int(reactor.seconds() * 1000)
-
     credentials = Credentials(
         config.storage.state / KEYS_FILE,
         Lifetimes(config.auth.token_days * DAY_MS, config.auth.key_days * DAY_MS),
-        os.urandom, wall,
+        os.urandom, lambda: milliseconds(reactor),
     )  # fmt: skip
     realm = Realm(
         world, room, intake, journal, store, history, catalogue.plugins, config.server.port, credentials
     )
+    bridge = nostr.bridge(
+        config, realm, journal, Publications(store), reactor, random.Random(seed ^ 0x57A12), os.environ
+    )
+    certificates = Certificates.of(config.server, reactor)
+    places = min(config.server.max_connections, max(raise_file_limit() - RESERVED_FILES, 16))
+    guard = Guard(config.server, config.limits, places, reactor, certificates)
+    guard.bans = Bans(world, guard.peers, reactor)
     callers = Callers(
-        Peers(origins=config.server.cors_origins), credentials, lambda: realm.room.public_url, wall
+        guard.peers, credentials, lambda: realm.room.public_url, lambda: milliseconds(reactor)
     )
     gateway = Gateway(
         realm, fanout, reactor, random.Random(seed ^ 0x5EED),
@@ -131,7 +159,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
             config.server.message_bytes, config.server.outbox_bytes, config.server.outbox_patience_s,
             config.server.compression,
         ),
-        lambda: factory.closed(), callers,
+        guard.crowd.leave, callers, guard,
     )  # fmt: skip
     gateway.limit(
         config.server.handshake_timeout_s, config.server.ping_interval_s, config.server.ping_timeout_s
@@ -146,29 +174,50 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         "alerts": monitoring.watch.check,
         "backup": monitoring.backups.check,
         "work": lambda: work_check(
-            str(work.name) for work in (*clockwork, *chores) if isinstance(work, Periodic) and work.failing
+            str(work.name)
+            for work in (*clockwork, *chores, *bridge)
+            if isinstance(work, Periodic) and work.failing
         ),
+        **nostr.checks(bridge),
     }
     health = Health(world, lambda: len(gateway.connections), checks, metrics, reactor)
-    status = Status(metrics, health, lambda: len(config.room.relays), reactor)
+    status = Status(metrics, health, lambda: len(bridge.pool.connected()), reactor)
     page = Page(Path(__file__).parent / "web")
+    guard.files = frozenset(page.pages())
     door = Door(
-        realm, gateway, callers,
-        {**health.pages(), **status.pages(), **page.pages(), **Feed(config.board.upstream, reactor).pages()},
+        realm, gateway, callers, guard,
+        {**health.pages(), **status.pages(), **page.pages(), **Feed(config.board.upstream, reactor).pages(),
+         **nostr.pages(bridge, config.nostr.nip05)},
         config.server.body_bytes, config.server.cors_origins, page.missing,
     )  # fmt: skip
-    files = raise_file_limit()
-    factory = DoorFactory(
-        door, reactor, config.server.idle_timeout_s, config.server.handshake_timeout_s,
-        min(config.server.max_connections, max(files - RESERVED_FILES, 16)),
+    factory = DoorFactory(door, reactor, config.server.idle_timeout_s, config.server.handshake_timeout_s)
+    listener = guard.wrap(factory)
+
+    # The operator.
+    def welcome(newcomers: bool) -> None:
+        health.ready = newcomers
+
+    state = config.storage.state
+    audit = Audit(state / AUDIT_FILE)
+
+    async def note(who: Operator, deed: Deed) -> None:
+        await deferToThreadPool(reactor, reactor.getThreadPool(), audit.write, time_of_day(reactor), who, deed)
+
+    desk = Desk(
+        realm, gateway, lambda: factory.open, credentials, Drain(world, gateway, reactor, welcome), note,
+        lambda: daemon.end("drained"), reactor,
     )  # fmt: skip
+    control = ControlSocket(
+        desk, reactor, config.control.place(state), state / SOCKET_NAME, config.control.group
+    )
 
     # The stages: started in this order, stopped in reverse.
     async def open_store() -> None:
         config.storage.state.mkdir(mode=0o750, parents=True, exist_ok=True)
         credentials.open()
+        bridge.open_key()
         loaded = await store.open()
-        now = int(reactor.seconds() * 1000)
+        now = milliseconds(reactor)
         world.tables.load(loaded.rows, loaded.seq)
         world.begin(now)
         lines = [Line.of(body) for body in await store.history(0, 0, 1000)]
@@ -191,10 +240,15 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         gateway.drop_all()
 
     def listen() -> None:
-        port.append(
-            reactor.listenTCP(config.server.port, factory, backlog=1024, interface=config.server.host)
+        handed_over.extend(systemd.adopted(reactor, listener))
+        port.extend(
+            handed_over
+            or [reactor.listenTCP(config.server.port, listener, backlog=1024, interface=config.server.host)]
         )
+        for warning in guard.warnings(*(getattr(one.getHost(), "host", UNIX) for one in port)):
+            log.warn("{warning}", warning=warning)
         realm.room = realm.room_at(config.server.url(port[0].getHost().port))  # type: ignore[attr-defined]
+        bridge.ready()
         settle_memory()
         health.ready = True
         if config.auth.mode == "open":
@@ -202,10 +256,23 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         announce(log, realm.room.public_url)
 
     async def close_doors() -> None:
+        for one in port:
+            await maybeDeferred(one.stopListening)
+        if handed_over:
+            await deferLater(reactor, LAST_REQUESTS)
         health.ready = False
         intake.close()
-        if port:
-            await maybeDeferred(port[0].stopListening)
+
+    def summary() -> str:
+        """For `systemctl status`."""
+        return f"{len(world.tables.bodies)} present, {len(gateway.connections)} watching"
+
+    def reload() -> None:
+        """What SIGHUP does: read again what can be, which is the certificates."""
+        service_manager.reloading()
+        if certificates is not None:
+            certificates.reload()
+        service_manager.ready(summary())
 
     daemon = Daemon(reactor, observer)
     clockwork = Stage("clockwork", stop=lambda: Deferred.fromCoroutine(settle()))
@@ -221,22 +288,35 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     scanning.setServiceParent(chores)
     pruning.setServiceParent(chores)
     Periodic("keys", 3600.0, lambda _: credentials.refresh(), reactor).setServiceParent(chores)
-    for guard in monitoring.services:
-        guard.setServiceParent(chores)
+    for watching in monitoring.services:
+        watching.setServiceParent(chores)
+    Periodic("crowd", 1.0, guard.crowd.look, reactor).setServiceParent(chores)
+    if certificates is not None:
+        Periodic("certificate", 60.0, certificates.look, reactor).setServiceParent(chores)
+    service_manager = systemd.Notifier.of(os.environ)
+    if certificates is not None or service_manager.listened_to:
+        daemon.on_hangup = reload
+    presence = Stage("systemd", lambda: service_manager.ready(summary()), service_manager.stopping)
+    service_manager.heartbeat(reactor, summary).setServiceParent(presence)
     minds = Stage("minds")
     threads.setServiceParent(minds)
     thinker.setServiceParent(minds)
     for stage in (
         Stage("storage", lambda: Deferred.fromCoroutine(open_store()), store.close),
+        *nostr.stages(bridge, lambda: world.tables.seq),
         Stage("clients", stop=lambda: Deferred.fromCoroutine(farewell())),
         clockwork,
         chores,
         minds,
         Stage("doors", listen, lambda: Deferred.fromCoroutine(close_doors())),
+        Stage("control", control.open, lambda: Deferred.fromCoroutine(control.close())),
+        presence,
     ):
         stage.setServiceParent(daemon)
-    for part in (factory, gateway, intake, journal):
+    for part in (factory, gateway, intake, journal, guard, guard.bans):
         metrics.watch_all(part.figures())
+    guard.watch_each(metrics.watch_each)
+    nostr.watch(bridge, metrics)
     watch(metrics, world, ticking, loop, thinker)
     metrics.watch_each(
         "realmd_message_errors_total", "Messages that went wrong.", "kind",

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from ..clock import milliseconds
 from ..ops.alerts import Notice
 from ..ops.monitoring import sinks
 from ..ops.network import cause_of
@@ -60,7 +61,7 @@ def alert(arguments: argparse.Namespace) -> int:
     results: list[tuple[str, str | None]] = []
 
     async def main(reactor: Any) -> None:
-        results.extend(await try_out(list(sinks(config, reactor)), int(reactor.seconds() * 1000)))
+        results.extend(await try_out(list(sinks(config, reactor)), milliseconds(reactor)))
 
     try:
         react(lambda reactor: Deferred.fromCoroutine(main(reactor)))

@@ -15,6 +15,7 @@ from twisted.web.client import Agent, ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
+from ..ops.network import name_of
 from .request import Request
 
 #: How long (s) the upstream may take, and how long its answer, or its failure, is passed on.
@@ -57,12 +58,13 @@ class Feed:
 
     async def _renew(self) -> None:
         fetching = Deferred.fromCoroutine(self._fetch())
-        fetching.addTimeout(PATIENCE, self._clock, lambda *_: Failure(Unreachable("no answer in time")))
+        late = Failure(Unreachable("ETIMEDOUT: no answer in time"))
+        fetching.addTimeout(PATIENCE, self._clock, lambda *_: late)
         try:
             self._answer = {"ok": True, "posts": await fetching}, 200
             kept = KEPT
         except Exception as error:
-            cause = str(error) if isinstance(error, Unreachable) else type(error).__name__
+            cause = str(error) if isinstance(error, Unreachable) else name_of(error)
             self.log.warn("board feed unavailable cause={cause}", cause=cause)
             self._answer = {"ok": False, "error": f"Upstream feed unavailable: {cause}"}, 502
             kept = KEPT_FAILURE

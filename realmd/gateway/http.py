@@ -20,9 +20,15 @@ from ..ops.network import Losses
 from ..protocol.classic import Ask, decode_ask, decode_ipc
 from ..runtime.realm import Answer, Realm
 from ..world import queries
+from .bans import Barred, Cut
 from .callers import Callers
+from .crowd import Reason
+from .drain import Closing
+from .guard import Guard
+from .limits import RateLimited
+from .policy import every_answer
 from .request import JSON, Channel, Request
-from .websocket import Gateway
+from .websocket import Arrival, Gateway
 
 Handler = Callable[[Request], None]
 METHODS: Final = b"GET, POST, OPTIONS"
@@ -41,6 +47,7 @@ class Door:
         realm: Realm,
         gateway: Gateway,
         callers: Callers,
+        guard: Guard,
         pages: dict[bytes, Handler],
         body_bytes: int,
         origins: tuple[str, ...],
@@ -52,12 +59,14 @@ class Door:
         self.gateway = gateway
         self._websocket = WebSocketResource(gateway)
         self._callers = callers
+        self.guard = guard
         self._origins = frozenset(origin.encode() for origin in origins)
         self._not_found = not_found
         self._get: dict[bytes, Handler] = {
             b"/api/room": lambda r: self._ask(r, queries.RoomInfo()),
             b"/api/invite": lambda r: self._ask(r, queries.RoomInvite()),
             b"/api/events": self._events,
+            b"/api/worlds": lambda r: self._ask(r, queries.WorldsList()),
             b"/api/world": lambda r: self._ask(r, queries.WorldMap()),
             b"/api/workstations": lambda r: self._ask(r, queries.Workstations()),
             b"/api/moltbook/feed": lambda r: self._ask(r, queries.MoltbookList()),
@@ -78,6 +87,7 @@ class Door:
         """Answer `request`, whatever it is."""
         self.requests += 1
         try:
+            self.guard.admit(request)
             if request.method == b"OPTIONS":
                 request.send(b"", JSON, 204)
             elif request.method == b"POST":
@@ -87,6 +97,13 @@ class Door:
             else:
                 request.setHeader(b"allow", METHODS)
                 request.answer({"error": "Method not allowed"}, 405)
+        except RateLimited as refusal:
+            request.setHeader(b"retry-after", b"%d" % refusal.seconds)
+            answer = {"ok": False, "error": str(refusal), "code": refusal.code, "retryAfter": refusal.seconds}
+            request.answer(answer, refusal.status)
+        except Barred as ban:
+            request.channel.persistent = False
+            request.answer(ban.fields, ban.status)
         except Fault as fault:
             self.faults += 1
             code = {"code": fault.code} if fault.code else {}
@@ -111,7 +128,7 @@ class Door:
             yield b"access-control-allow-methods", METHODS
             yield b"access-control-allow-headers", b"Content-Type, Authorization"
             yield b"access-control-max-age", b"86400"
-        yield b"x-content-type-options", b"nosniff"
+        yield from every_answer(request)
 
     # -- handlers ----------------------------------------------------------------------
 
@@ -126,9 +143,16 @@ class Door:
                 request.answer({"error": answer.fields["error"]}, 400)
             else:
                 code = answer.fields.get("code")
+                if code in PASSING:
+                    request.setHeader(b"retry-after", b"1")
                 request.answer(answer.fields, UNPROVEN.get(code, 200) if isinstance(code, str) else 200)
 
-        self._realm.serve(ask, reply, self._callers.of(request, body))
+        self._serve(request, ask, reply, body)
+
+    def _serve(self, request: Request, ask: Ask, reply: Callable[[Answer], None], body: bytes) -> None:
+        caller = self._callers.of(request, body)
+        self.guard.register(ask, request.peer, self._realm)
+        self.guard.serve(self._realm, ask, reply, caller, request.channel.throttle)
 
     def _rest(self, request: Request, command: str, status: int) -> None:
         """A REST call: the arguments are the body; an unknown skill is 404."""
@@ -138,7 +162,7 @@ class Door:
             request.answer(answer.fields, status if good else _STATUS.get(answer.fields["code"], 409))
 
         body = request.body() or b"{}"
-        self._realm.serve(decode_ask(command, body), reply, self._callers.of(request, body))
+        self._serve(request, decode_ask(command, body), reply, body)
 
     def _events(self, request: Request) -> None:
         given = {
@@ -163,11 +187,19 @@ class Door:
             request.setHeader(b"upgrade", b"websocket")
             request.answer({"error": "This is a WebSocket; use ws:// or wss://"}, 426)
             return
+        if self._realm.world.draining:
+            request.setHeader(b"retry-after", b"30")
+            raise Closing
         if not self._may_upgrade(request):
             request.answer({"error": "Pages of this origin may not talk to the realm"}, 403)
             return
-        self.gateway.arriving = self._callers.of(request)
+        caller = self._callers.of(request)
         channel = request.channel
+        if request.proxied and (full := self.guard.crowd.full(request.peer)) is not None:
+            request.setHeader(b"retry-after", b"5")
+            request.answer({"error": TURNED_AWAY[full][1], "code": "rate_limited"}, 429)
+            return
+        self.gateway.arriving = Arrival(caller, request.peer, channel.throttle, request.proxied)
         channel.leave()
         channel.transport.unregisterProducer()
         self._websocket.render(request)
@@ -183,6 +215,8 @@ class Door:
         request.answer({"error": "Not found"}, 404)
 
 
+#: Refusals that pass by themselves.
+PASSING: Final = frozenset({"rate_limited", "busy", "storage_unavailable"})
 #: Refusal → status of an /ipc answer; 200 for any other, as ever.
 UNPROVEN: Final = {"token_required": 401, "token_revoked": 401, "not_yours": 403, "banned": 403}
 #: Refusal → status of a REST answer; 409 for any other.
@@ -198,7 +232,7 @@ _STATUS: Final = {
 
 
 class DoorFactory(http.HTTPFactory):
-    """The listening side: at most `max_connections` at once, WebSockets included.
+    """The listening side, for as many connections as the door's guard lets in.
 
     A request must be complete within `request_timeout` s; a connection on which nothing
     comes for `idle` s is closed.
@@ -208,29 +242,26 @@ class DoorFactory(http.HTTPFactory):
     noisy = False
     logger = Logger()
 
-    def __init__(
-        self, door: Door, reactor: IReactorTime, idle: float, request_timeout: float, max_connections: int
-    ) -> None:
+    def __init__(self, door: Door, reactor: IReactorTime, idle: float, request_timeout: float) -> None:
         super().__init__(timeout=idle, reactor=reactor)
         self.door = door
         self.request_timeout = request_timeout
-        self.max_connections = max_connections
-        self.open = self.turned_away = 0
+        self.crowd = door.guard.crowd
         self.losses = Losses("http", reactor)
         #: Connections that are still HTTP.
         self.channels: set[Channel] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        if self.open >= self.max_connections:
-            self.turned_away += 1
-            if self.turned_away % 1000 == 1:
-                self.logger.warn(
-                    "connection limit reached limit={limit} turned_away={n}",
-                    limit=self.max_connections,
-                    n=self.turned_away,
-                )
-            return Full()
+        if (bans := self.door.guard.bans) is not None and bans.cuts(addr):
+            return Cut()
+        if (reason := self.crowd.enter(addr)) is not None:
+            return Full(reason)
         return super().buildProtocol(addr)
+
+    @property
+    def open(self) -> int:
+        """Connections open, HTTP and WebSocket."""
+        return self.crowd.open
 
     def startFactory(self) -> None:
         """No access log: /metrics counts, and a log line a request would fill the disk."""
@@ -242,12 +273,12 @@ class DoorFactory(http.HTTPFactory):
         """See `startFactory`."""
 
     def opened(self, channel: Channel) -> None:
-        self.open += 1
         self.channels.add(channel)
+        self.crowd.waits(channel)
 
-    def closed(self) -> None:
-        """A connection ended, as HTTP or as the WebSocket that it became."""
-        self.open -= 1
+    def closed(self, address: IAddress) -> None:
+        """A connection from `address` ended, as HTTP or as the WebSocket that it became."""
+        self.crowd.leave(address)
 
     def close_all(self) -> None:
         """Close every HTTP connection once what was answered on it is sent."""
@@ -257,8 +288,6 @@ class DoorFactory(http.HTTPFactory):
     def figures(self) -> Figures:
         """For the metrics."""
         return [
-            ("realmd_connections", "Connections open, HTTP and WebSocket.", lambda: self.open),
-            ("realmd_connections_refused_total", "Connections turned away.", lambda: self.turned_away),
             ("realmd_request_timeouts_total", "Requests not complete in time.", lambda: self.losses.timeouts),
             ("realmd_http_resets_total", "HTTP connections reset.", lambda: self.losses.resets),
             ("realmd_http_requests_total", "HTTP requests.", lambda: self.door.requests),
@@ -270,14 +299,28 @@ class DoorFactory(http.HTTPFactory):
         self.losses.timed_out(channel.getPeer().host)
 
 
+#: What is said to whom there is no place for.
+TURNED_AWAY: Final[dict[Reason, tuple[bytes, str]]] = {
+    "total": (b"503 Service Unavailable", "Too many connections"),
+    "address": (b"429 Too Many Requests", "Too many connections from this address"),
+    "network": (b"429 Too Many Requests", "Too many connections from this network"),
+    "rate": (b"429 Too Many Requests", "Too many requests from this address or network"),
+}
+
+
 class Full(Protocol):
-    """Says that the house is full, and closes."""
+    """Says why there is no place, and closes."""
+
+    def __init__(self, reason: Reason) -> None:
+        self._reason: Reason = reason
 
     def connectionMade(self) -> None:
-        text = b'{"error":"Too many connections"}'
+        status, error = TURNED_AWAY[self._reason]
+        code = "busy" if self._reason == "total" else "rate_limited"
+        text = msgspec.json.encode({"ok": False, "error": error, "code": code, "retryAfter": 5})
         assert self.transport is not None
         self.transport.write(
-            b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
-            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text)
+            b"HTTP/1.1 %b\r\nConnection: close\r\nRetry-After: 5\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (status, len(text), text)
         )
         self.transport.loseConnection()

@@ -62,8 +62,10 @@ class Outbox:
         self._closed = False
         self._missed = False
         self.dropped = 0
-        #: `writeSomeData` of a TCP transport; TLS has none.
-        self._direct: Callable[[bytes], int | Exception] | None = getattr(transport, "writeSomeData", None)
+        #: `writeSomeData` of a TCP transport.  What wraps one (TLS) hands it out too, but what is
+        #: written there would pass by the wrapping: only a transport's own counts.
+        own = hasattr(type(transport), "writeSomeData")
+        self._direct: Callable[[bytes], int | Exception] | None = transport.writeSomeData if own else None
         # As a pull producer we are asked for more whenever the transport has drained, and
         # once when we register, which says nothing: the answer to the handshake still waits.
         self._paused: float | None = None

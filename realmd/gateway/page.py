@@ -18,13 +18,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from .policy import page_answer
 from .request import Request
 
-#: Nothing but the page itself: no inline code, no other site (CSP level 3).
-POLICY: Final = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    b"connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-)
 FOR_A_YEAR: Final = b"public, max-age=31536000, immutable"
 #: Documents, each at its own address too.
 DOCUMENTS: Final = {"index.html": b"/", "status.html": b"/status"}
@@ -85,8 +81,8 @@ class Page:
         file = self._files[request.path]
         request.setHeader(b"etag", file.etag)
         request.setHeader(b"cache-control", file.cache)
-        request.setHeader(b"content-security-policy", POLICY)
-        request.setHeader(b"referrer-policy", b"no-referrer")
+        for name, value in page_answer(request):
+            request.setHeader(name, value)
         request.setHeader(b"vary", b"Accept-Encoding")
         if request.getHeader(b"if-none-match") == file.etag:
             request.send(b"", file.content_type, 304)

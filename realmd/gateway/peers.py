@@ -27,7 +27,7 @@ NETWORK_BITS: Final = {4: 24, 6: 48}
 SOURCE_BITS: Final = {4: 32, 6: 64}
 
 _PROXY_HEADER: Final = re.compile(
-    rb"x[-_]forwarded\b.*|x[-_]original\b.*|x[-_]envoy\b.*|cf[-_].*|tailscale[-_].*|forwarded|via|cdn[-_]loop"
+    rb"x[-_](?:forwarded|original|envoy)(?:[-_].*)?|cf[-_].*|tailscale[-_].*|forwarded|via|cdn[-_]loop"
     rb"|(?:x[-_])?real[-_]ip|(?:.*[-_])?client[-_]?ip",
     re.IGNORECASE,
 )

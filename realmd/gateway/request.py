@@ -12,6 +12,8 @@ from twisted.web import http
 
 if TYPE_CHECKING:
     from .http import Door, DoorFactory
+    from .limits import Throttle
+    from .peers import Peer
 
 JSON: Final = b"application/json; charset=utf-8"
 
@@ -25,7 +27,12 @@ class Request(http.Request):
     channel: Channel
     #: The client has hung up; nothing can be answered any more.
     gone = False
-    _received = 0
+    #: Bytes of the body.
+    received = 0
+    #: Who sends it, as the door found out.
+    peer: Peer
+    #: A proxy has said so: others may send their requests on the same connection.
+    proxied = False
 
     def __init__(self, channel: Channel, queued: object = False) -> None:
         super().__init__(channel, queued, parsePOSTFormSubmission=False)
@@ -42,8 +49,8 @@ class Request(http.Request):
         super().gotLength(length)
 
     def handleContentChunk(self, data: bytes) -> None:
-        self._received += len(data)
-        if self._received > self.door.body_bytes:
+        self.received += len(data)
+        if self.received > self.door.body_bytes:
             self._too_large()
         else:
             super().handleContentChunk(data)
@@ -100,8 +107,11 @@ class Channel(http.HTTPChannel):
     _deadline: IDelayedCall | None = None
     _answering = False
 
+    throttle: Throttle
+
     def connectionMade(self) -> None:
         super().connectionMade()
+        self.throttle = self.factory.door.guard.rates.throttle()
         self.factory.opened(self)
         self._arm()
 
@@ -125,10 +135,12 @@ class Channel(http.HTTPChannel):
     def answering(self) -> None:
         """The request is complete: from now on the time is ours."""
         self._answering = True
+        self.factory.crowd.busy(self)
         self._disarm()
 
     def requestDone(self, request: http.Request) -> None:
         self._answering = False
+        self.factory.crowd.waits(self)
         super().requestDone(request)
         if not self.persistent:
             self._arm(self.timeOut)  # a reader that takes nothing keeps the connection from closing
@@ -138,11 +150,16 @@ class Channel(http.HTTPChannel):
         super().connectionLost(reason)
         self.leave()
         self.factory.losses.ended(reason, self.getPeer().host)
-        self.factory.closed()
+        self.factory.closed(self.getPeer())
 
     def leave(self) -> None:
         """From now on this is no HTTP connection any more."""
         self.factory.channels.discard(self)
+        self.factory.crowd.busy(self)
+
+    def give_way(self) -> None:
+        """Somebody needs the place."""
+        self.transport.abortConnection()
 
     def refuse(self, status: bytes, text: str, request: http.Request | None = None) -> None:
         """Answer what cannot be read to its end, and close.

@@ -9,9 +9,11 @@ from typing import Any, Final
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.types import ConnectionRequest
+from msgspec import Struct
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 
+from ..clock import milliseconds
 from ..errors import Fault, Rejection
 from ..figures import Figures
 from ..ops.network import Losses
@@ -26,13 +28,25 @@ from ..world.commands import Command
 from ..world.engine import Outcome
 from ..world.queries import Query
 from .callers import Callers
+from .guard import Guard
+from .limits import HEAVY_COST, RateLimited, Refusal, Throttle
 from .outbox import Outbox
+from .peers import Peer
 from .wire import Bounds, Wire, accept_deflate
 
 GOING_AWAY: Final = 1001
 #: Agents that one connection may speak for, and the cut of a player's name.
 MAX_LINKS: Final = 64
 PLAYER_NAME: Final = 32
+
+
+class Arrival(Struct, frozen=True):
+    """Whose handshake is under way; `proxied`: his connection was not counted as his."""
+
+    caller: Caller
+    peer: Peer
+    throttle: Throttle
+    proxied: bool
 
 
 class Connection(Wire):
@@ -44,11 +58,16 @@ class Connection(Wire):
     dialect = CLASSIC
     player: str | None = None
     caller: Caller
+    #: Which of the realm's WebSockets it is, since when (ms), and how many messages came.
+    number = since = messages = 0
     #: What was given to be signed and has not been answered.
     _challenge = ""
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
-        self.caller = self.factory.arriving
+        arrival = self.factory.arriving
+        assert arrival is not None
+        self.caller, self.client, self.throttle = arrival.caller, arrival.peer, arrival.throttle
+        self._proxied = arrival.proxied
         followed = request.params.get("agent", [""])[0]
         self.follow = followed[:64] or None
         return BATCH if BATCH in request.protocols else None
@@ -67,7 +86,12 @@ class Connection(Wire):
             lambda: factory.fanout.refresh(self),
         )
         self.deliver = self.outbox.deliver  # type: ignore[method-assign]  # a call less a write
+        factory.opened += 1
+        self.number, self.since = factory.opened, milliseconds(factory.clock)
         factory.connections.add(self)
+        factory.guard.crowd.watches(self)
+        if self._proxied:
+            factory.guard.crowd.hold(self.client)
         self.tell("roomInfo", info=views.room_info(factory.realm.world, factory.realm.room))
         factory.fanout.join(self)
 
@@ -75,6 +99,9 @@ class Connection(Wire):
         factory = self.factory
         if self in factory.connections:
             factory.connections.discard(self)
+            factory.guard.crowd.watches_no_more(self)
+            if self._proxied:
+                factory.guard.crowd.release(self.client)
             factory.dropped += self.outbox.dropped
             factory.fanout.leave(self)
             for agent_id in self.agents:
@@ -87,6 +114,11 @@ class Connection(Wire):
         if self.state != self.STATE_OPEN:
             return
         self.factory.messages += 1
+        self.messages += 1
+        if self.too_fast is not None:
+            self._slow_down(self.too_fast, payload)
+            return
+        mark: str | int | None = None
         try:
             if self.too_long:
                 self.too_long = False
@@ -98,6 +130,8 @@ class Connection(Wire):
                 self._grant(wish, mark)
             else:
                 self._ask(wish, mark)
+        except RateLimited as fault:
+            self._limited(fault.seconds, str(fault), mark)
         except Fault as fault:
             self.factory.faults += 1
             self._wrong(str(fault), fault.mark, fault.code)
@@ -105,6 +139,22 @@ class Connection(Wire):
             self.factory.failed += 1
             self.logger.failure("message failed peer={peer}", peer=self.peer)
             self._wrong("internal_error", None)
+
+    def _slow_down(self, refusal: Refusal, payload: bytes) -> None:
+        """The message came too fast; a short one is asked for its `id`."""
+        self.too_fast, self.too_long = None, False
+        try:
+            _, mark = classic.decode_message(payload)
+        except Fault as fault:
+            mark = fault.mark
+        self._limited(refusal.seconds, refusal.text, mark)
+
+    def _limited(self, seconds: int, text: str, mark: str | int | None) -> None:
+        told = {"code": "rate_limited", "retryAfter": seconds}
+        if mark is not None:
+            self.tell("ack", id=mark, ok=False, error="rate_limited", reason=text, **told)
+        else:
+            self.tell("error", message=text, **told)
 
     def _show_token(self, token: str, mark: str | int | None) -> None:
         try:
@@ -135,10 +185,17 @@ class Connection(Wire):
             elif not good:
                 self._refused(answer)
 
-        self.factory.realm.serve(ask, reply, self.caller)
+        self._serve(ask, reply)
+
+    def _serve(self, ask: Ask, reply: Callable[[Answer], None]) -> None:
+        guard, realm = self.factory.guard, self.factory.realm
+        guard.register(ask, self.client, realm)
+        guard.serve(realm, ask, reply, self.caller, self.throttle)
 
     def _refused(self, answer: Answer) -> None:
-        self.tell("error", message=answer.fields["error"], code=answer.fields["code"])
+        fields = answer.fields
+        ends = {"reason": fields["reason"], "until": fields["until"]} if "until" in fields else {}
+        self.tell("error", message=fields["error"], code=fields["code"], **ends)
 
     def _speak_for(self, agent_id: str) -> None:
         """While this socket is open, the agent counts as heard, and gets its private messages here."""
@@ -200,20 +257,23 @@ class Connection(Wire):
             else:
                 self.tell(kind, **{field: fields.get(field, fields)})
 
-        self.factory.realm.serve(query, reply, self.caller)
+        self._serve(query, reply)
 
     def _player_join(self, wish: classic.PlayerJoin) -> None:
         if self.player is not None:
             raise Fault("already joined")
         if len(self.agents) >= MAX_LINKS:
             raise Fault(f"this connection speaks for {MAX_LINKS} agents already")
+        # Each is a new agentId, with a share of its own in the world.
+        if (refused := self.throttle.admit(self.client, "websocket", HEAVY_COST)) is not None:
+            raise RateLimited(refused)
         player = f"human-{self.factory.rng.getrandbits(48):012x}"
         name = wish.name.strip()[:PLAYER_NAME] or "Visitor"
 
         def reply(outcome: Outcome) -> None:
             if isinstance(outcome, Rejection):
                 self.player = None
-                self.tell("error", message=refusal(outcome).fields["error"])
+                self._refused(refusal(outcome))
             else:
                 self.tell("playerJoined", agentId=player)
 
@@ -251,8 +311,9 @@ class Gateway(WebSocketServerFactory):
         clock: IReactorTime,
         rng: random.Random,
         bounds: Bounds,
-        lost: Callable[[], None],
+        lost: Callable[[IAddress], None],
         callers: Callers,
+        guard: Guard,
     ) -> None:
         super().__init__(reactor=clock, server="realmd")
         self.realm = realm
@@ -263,9 +324,10 @@ class Gateway(WebSocketServerFactory):
         self.lost = lost
         self.callers = callers
         #: Whose handshake is under way.
-        self.arriving = Caller()
+        self.arriving: Arrival | None = None
+        self.guard = guard
         self.connections: set[Connection] = set()
-        self.messages = self.faults = self.failed = self.overflowed = self.dropped = 0
+        self.messages = self.faults = self.failed = self.overflowed = self.dropped = self.opened = 0
         self.losses = Losses("websocket", clock)
         #: Called with how long (s) a client took to answer a ping.
         self.on_pong: Callable[[float], None] = lambda seconds: None

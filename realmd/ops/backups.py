@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..backup import record
 from ..backup.record import Attempt, Record
+from ..clock import time_of_day
 from .checks import Check
 from .metrics import Metrics
 
@@ -45,7 +46,7 @@ class Backups:
         last = known.last_success
         figures: dict[str, Any] = {"kept": known.kept}
         if last is not None:
-            figures["ageHours"] = round((self._clock.seconds() - last / 1000) / _HOUR, 1)
+            figures["ageHours"] = round((time_of_day(self._clock) - last / 1000) / _HOUR, 1)
         failed = [f"{name}: {one.error or 'failed'}" for name, one in self._tries() if not one.ok]
         return Check("degraded", "; ".join(failed), figures) if failed else Check("ok", figures=figures)
 

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import __version__
+from ..clock import time_of_day
 from .masking import scrub
 from .network import cause_of
 from .post import post
@@ -91,7 +92,7 @@ class Sentry:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known[fingerprint] = now
-        self._waiting.append(self._made(event, level, failure, now))
+        self._waiting.append(self._made(event, level, failure, time_of_day(self._clock)))
 
     def _made(self, event: LogEvent, level: str, failure: Failure | None, now: float) -> dict[str, Any]:
         made: dict[str, Any] = {
@@ -114,7 +115,7 @@ class Sentry:
 
     async def _send(self, event: dict[str, Any]) -> None:
         body = msgspec.json.encode(event)
-        at = datetime.fromtimestamp(self._clock.seconds(), UTC).isoformat()
+        at = datetime.fromtimestamp(time_of_day(self._clock), UTC).isoformat()
         head = msgspec.json.encode({"event_id": event["event_id"], "sent_at": at})
         item = msgspec.json.encode({"type": "event", "length": len(body)})
         auth = f"Sentry sentry_version=7, sentry_client=realmd/{__version__}, sentry_key={self._dsn.key}"

@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
+from ..clock import milliseconds
 from ..gateway.request import Request
 from .health import Health
 from .metrics import Metrics
@@ -67,7 +68,7 @@ class Status:
 
         self._samples.append(
             Sample(
-                time=int(now * 1000),
+                time=milliseconds(self._clock),
                 agents=values["realmd_agents_present"],
                 connections=values["realmd_websocket_connections"],
                 tick_ms=round(mean("realmd_tick_seconds"), 3),

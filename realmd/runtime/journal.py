@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from ..clock import milliseconds
 from ..errors import Rejection
 from ..figures import Figures
 from ..protocol.encode import event as encode_event
@@ -41,6 +42,8 @@ class Batch(Struct):
 
     committed: list[Committed] = field(default_factory=list)
     replies: list[tuple[Reply, Outcome]] = field(default_factory=list)
+    #: Something waits for it, be there an event in it or not.
+    due: bool = False
     joins: set[str] = field(default_factory=set)
     waiters: list[Deferred[bool]] = field(default_factory=list)
     changes: Changes | None = None
@@ -103,7 +106,9 @@ class Journal(Service):
             self._open.committed.append(Committed(event, entry))
             if isinstance(event, events.Join):
                 self._open.joins.add(event.agent_id)
-        batch = self._open if self._open.committed else self._flying
+        if self.available and self._world.tables.changed:
+            self._open.due = True  # a token taken back, a ban: durable without an event
+        batch = self._open if self._waiting else self._flying
         if batch is None:
             for reply, outcome in replies:
                 self._tell(reply, outcome)
@@ -117,11 +122,11 @@ class Journal(Service):
 
     @property
     def idle(self) -> bool:
-        return self._flying is None and not self._open.committed
+        return self._flying is None and not self._waiting
 
     def settled(self) -> Deferred[bool]:
         """Fires when all that happened by now is committed (True) or undone (False)."""
-        batch = self._open if self._open.committed else self._flying
+        batch = self._open if self._waiting else self._flying
         if batch is None:
             return succeed(True)
         waiter: Deferred[bool] = Deferred()
@@ -142,7 +147,7 @@ class Journal(Service):
     async def flush(self) -> None:
         """Commit everything, with a last snapshot."""
         self.snapshot()
-        while self._flying is not None or self._open.committed:
+        while self._flying is not None or self._waiting:
             await self.settled()
         if self._snapshot_due and self.available:
             self._pump()
@@ -150,8 +155,13 @@ class Journal(Service):
 
     # -- inside ------------------------------------------------------------------------
 
+    @property
+    def _waiting(self) -> bool:
+        """Whether there is something to commit after what is being committed."""
+        return self._open.due or bool(self._open.committed)
+
     def _pump(self) -> None:
-        if self._flying is not None or not (self.available or self._open.committed):
+        if self._flying is not None or not (self.available or self._waiting):
             return
         batch = self._open
         if self._snapshot_due and self.available:
@@ -237,7 +247,7 @@ class Journal(Service):
 
     async def _probe(self) -> None:
         try:
-            seq = await self._store.probe(int(self._clock.seconds() * 1000))
+            seq = await self._store.probe(milliseconds(self._clock))
         except StorageError as error:
             self.log.debug("storage still unavailable cause={cause}", cause=str(error))
             return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from ..clock import milliseconds
 from ..errors import Rejection
 from ..world import events
 from ..world.caller import Caller
@@ -15,6 +16,9 @@ from ..world.engine import Outcome, World
 from .fanout import Fanout
 from .intake import Intake, Reply
 from .journal import Journal
+
+#: A change of the time of day (ms) that is no drift.
+JUMP: Final = 5000
 
 
 class Counters(Protocol):
@@ -47,6 +51,7 @@ class Ticker:
         self._counters = counters
         #: Duration (s) of the last tick's own work.
         self.seconds = 0.0
+        self._offset: int | None = None
 
     def tick(self, count: int = 1) -> None:
         """Everything that happens in one tick; `count` > 1 merges late ones.
@@ -54,8 +59,9 @@ class Ticker:
         Raises at the end, all else done, what some agent's rule raised while time passed.
         """
         began = self._clock.seconds()
-        now = int(began * 1000)
+        now = milliseconds(self._clock)
         world = self._world
+        self._follow_clock(began, now)
         world.durable = self._journal.accepting()
         replies: list[tuple[Reply, Outcome]] = []
         happened: list[events.Event] = []
@@ -78,6 +84,15 @@ class Ticker:
         faults, world.faults = world.faults, []
         if faults:  # one agent's share of the tick; the rest is done
             raise faults[0]
+
+    def _follow_clock(self, began: float, now: int) -> None:
+        """When somebody sets the system's clock, nobody has been silent for longer or shorter."""
+        offset = now - int(began * 1000)
+        jumped = offset - self._offset if self._offset is not None else 0
+        self._offset = offset
+        if abs(jumped) >= JUMP:
+            self.log.warn("clock jumped by={by}s", by=round(jumped / 1000))
+            self._world.shift(jumped)
 
     def _apply(self, command: Command, now: int, caller: Caller) -> Outcome:
         name = str(command.__struct_config__.tag)

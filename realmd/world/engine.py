@@ -158,6 +158,13 @@ class World:
                 sanctions.expire(self, now)
         return happened
 
+    def shift(self, by: int) -> None:
+        """The time of day was set by `by` ms: what lasts goes on as if it had not been."""
+        self._advanced += by
+        self._swept += by
+        self.heard = {agent_id: then + by for agent_id, then in self.heard.items()}
+        self._allowance = {who: (tokens, then + by) for who, (tokens, then) in self._allowance.items()}
+
     def seal(self) -> Changes:
         """End the batch of durable changes made since the last `seal`."""
         return self.tables.seal()

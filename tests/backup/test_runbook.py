@@ -56,6 +56,8 @@ def fill_disk(machine: Machine) -> None:
 def step_back(machine: Machine) -> None:
     assert machine.daemon is not None
     (machine.home.folder / "offset").write_text("-3600")
+    machine.daemon.log.wait("clock jumped by=-3600s")
+    assert machine.daemon.say("ada", "while the clock is wrong")["ok"]
 
 
 def damage(machine: Machine, *tables: str) -> None:

@@ -141,3 +141,20 @@ def test_what_is_counted() -> None:
     ]
     assert works.tally.events == ["join", "position"]
     assert works.tally.ticks == [0.0]
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_setting_the_clock_makes_nobody_silent(hours: int) -> None:
+    """Whoever sets the system's clock sends nobody away, stops nobody, and is told of once."""
+    works = Clockwork()
+    works.join("ann")
+    shift = 0.0
+    works.clock.time_of_day = lambda: works.clock.seconds() + shift  # type: ignore[attr-defined]
+    works.tick(act("ann"))
+    shift = hours * 3600.0
+    with capturedLogs() as events:
+        for _ in range(40):
+            works.tick(act("ann"))
+    assert [event["by"] for event in events] == [hours * 3600]
+    assert set(works.take()) == {"action ann: ok"}
+    assert works.world.body("ann") is not None
