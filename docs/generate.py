@@ -18,6 +18,7 @@ from realmd.config_text import SETTINGS, toml
 from realmd.errors import REFUSALS
 from realmd.gateway.websocket import MAX_LINKS, PLAYER_NAME
 from realmd.ops.files import RESERVED_FILES
+from realmd.ops.thresholds import THRESHOLDS
 from realmd.protocol import classic
 from realmd.protocol.dialects import WINDOW_BITS, WORTH_DEFLATING
 from realmd.runtime.daemon import STOP_PATIENCE
@@ -200,6 +201,17 @@ def settings() -> str:
     return table("24 44 32", ("Key in realmd.toml", "Meaning", "Also given as"), *rows)
 
 
+def alerts() -> str:
+    """Every threshold at which the operator is told."""
+    rows = []
+    for threshold in THRESHOLDS:
+        lasting = f"for {threshold.lasting} s" if threshold.lasting else "at once"
+        name = f"``{threshold.name}``\n\n{threshold.severity}, {lasting}"
+        summary = threshold.summary[0].upper() + threshold.summary[1:]
+        rows.append((name, f"{summary}.", threshold.advice.replace("`", "``")))
+    return table("20 34 46", ("Alert", "When", "What to do"), *rows)
+
+
 PARTS: Final[dict[str, dict[str, Callable[[], str]]]] = {
     "protocol.rst": {
         "commands": commands,
@@ -209,7 +221,7 @@ PARTS: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "refusals": refusals,
         "limits": limits,
     },
-    "operations.rst": {"settings": settings},
+    "operations.rst": {"settings": settings, "alerts": alerts},
 }
 
 

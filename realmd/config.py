@@ -12,6 +12,7 @@ else /etc/realm-server/realmd.toml; else there is none and the defaults hold.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os.path
 import re
 import sys
@@ -87,6 +88,7 @@ def load(
     config = _assemble(values, file, _ignored(entries, environ))
     _check_order(config, problems)
     _check_world_file(config, problems)
+    _check_doors(config, problems)
     if problems.lines:
         raise ConfigError(problems.lines)
     return config
@@ -280,6 +282,26 @@ def _check_world_file(config: Config, problems: _Problems) -> None:
     file = world_file(config)
     if origin.kind != "default" and "world.file" not in problems.keys and not os.path.isfile(file):
         problems.value(origin, "world.file", str(file), "a file that is there")
+
+
+def _check_doors(config: Config, problems: _Problems) -> None:
+    """What no pattern can tell: an address that is none, and half of a certificate."""
+    path = "server.trusted_proxies"
+    proxies = config.server.trusted_proxies
+    if path not in problems.keys and not all(map(_is_network, proxies)):
+        problems.value(config.origins[path], path, proxies, SETTINGS[path].allowed)
+    for given, missing in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        value = getattr(config.server, given)
+        if value and not getattr(config.server, missing) and f"server.{missing}" not in problems.keys:
+            path = f"server.{given}"
+            problems.value(config.origins[path], path, value, f"given together with server.{missing}")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return text == "unix" or bool(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return False
 
 
 def _value(config: Config, path: str) -> Any:

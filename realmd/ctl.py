@@ -13,10 +13,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import __version__
+from .backup.command import add_backup, add_restore, add_rollback, backup, restore, rollback
+from .backup.import_command import add_import, run_import
 from .bench.command import add_arguments as add_bench
 from .bench.command import bench
 from .config import ConfigError, load, render
 from .config_text import template
+from .console import operator
+from .console.alert import add_alert, alert
+from .console.doctor import add_doctor, doctor
+from .console.logs import add_logs, logs
+from .console.status import add_status, add_top, status, top
+from .ops.setup_command import add_setup, setup
 from .settings import Config
 
 #: Exit code of a wrong command line or configuration.
@@ -56,13 +64,35 @@ def config(arguments: argparse.Namespace) -> int:
 
 
 SUBCOMMANDS = {
+    "alert": Subcommand("try out how the operator is told of alerts", add_alert, alert),
+    "backup": Subcommand("back the realm up, and look after its backups", add_backup, backup),
+    "ban": Subcommand("refuse everything to somebody", operator.add_sanction, operator.ban),
     "bench": Subcommand("drive a server and measure it from outside", add_bench, bench),
     "config": Subcommand("show the effective configuration and where it comes from", add_config, config),
+    "doctor": Subcommand("look for what is wrong, and say what to type", add_doctor, doctor),
+    "drain": Subcommand("empty the realm before it stops", operator.add_drain, operator.drain),
+    "import": Subcommand("take over what the old system kept", add_import, run_import),
+    "keys": Subcommand("change the key that signs tokens", operator.add_keys, operator.keys),
+    "kick": Subcommand("send an agent out, or close a connection", operator.add_kick, operator.kick),
+    "logs": Subcommand("show what the realm wrote to the journal", add_logs, logs),
+    "mute": Subcommand("let nobody hear an agent", operator.add_sanction, operator.mute),
+    "restore": Subcommand("restore the realm from a backup", add_restore, restore),
+    "revoke": Subcommand("take tokens, keys or owners back", operator.add_revoke, operator.revoke),
+    "rollback": Subcommand("go back to before the last upgrade", add_rollback, rollback),
+    "sanctions": Subcommand("show who is muted and banned", operator.add_plain, operator.sanctions),
+    "say": Subcommand("say something to everyone", operator.add_say, operator.say),
+    "status": Subcommand("show on one screen how the realm does", add_status, status),
+    "token": Subcommand("give an agent a fresh token", operator.add_token, operator.token),
+    "top": Subcommand("show live how the realm does", add_top, top),
+    "unban": Subcommand("end a ban", operator.add_target, operator.unban),
+    "unmute": Subcommand("end a mute", operator.add_target, operator.unmute),
+    "who": Subcommand("show the agents and connections", operator.add_plain, operator.who),
+    "setup": Subcommand("make a fresh installation a public realm", add_setup, setup),
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; returns the exit code, 2 for a wrong configuration."""
+def parser() -> argparse.ArgumentParser:
+    """What reads the command line; the manual page and the shell's completion are made from it, too."""
     parser = argparse.ArgumentParser(prog="realmctl", description="Look after a realm.")
     parser.add_argument("--version", action="version", version=f"realmd {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -70,7 +100,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sub = commands.add_parser(name, help=command.help, description=command.run.__doc__)
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns the exit code, 2 for a wrong configuration."""
+    arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
     except ConfigError as error:

@@ -41,6 +41,10 @@ REFUSALS: dict[str, str] = {
     "key_taken": "Another agent has proven that it holds this pubkey.",
     "bad_delegation": "The event does not make its author the owner of this agent.",
     "realm_full": "The realm knows as many agents as it may; none of them has been away long enough.",
+    "muted": "The operator has muted you: others do not hear you until that ends.",
+    "banned": "The operator has banned you: nothing is done for you until that ends.",
+    "draining": "The realm is about to stop: nobody may come in any more.",
+    "sanctions_full": "There are as many sanctions as there may be; lift some that are needed no more.",
     "internal_error": "The realm made a mistake over this command; it is logged and nothing happened.",
     "busy": "The realm has more to do than it can hold; try again in a moment.",
     "storage_unavailable": "What you said could not be made durable, so it did not happen.",
@@ -58,10 +62,15 @@ class Refused(Exception):
 
 
 class Rejection(Struct, frozen=True):
-    """The world said no: `code` is a key of `REFUSALS`, `text` what goes on the wire."""
+    """The world said no: `code` is a key of `REFUSALS`, `text` what goes on the wire.
+
+    A sanction has its own `reason`, and when it ends (ms since the epoch; 0: never).
+    """
 
     code: str
     text: str
+    reason: str = ""
+    until: int | None = None
 
 
 class Fault(Exception):

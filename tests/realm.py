@@ -87,7 +87,8 @@ class Wire(Protocol):
 
     def hang_up(self) -> None:
         assert self.transport is not None
-        self.transport.abortConnection()  # type: ignore[attr-defined]
+        if self.ended is None:  # TLS takes it only once
+            self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def pause(self) -> None:
         """Read nothing any more."""
@@ -309,9 +310,14 @@ async def realm_up(tmp_path: Path, inhabited: bool = False, **overrides: Any) ->
             assert daemon._starting is not None
             await daemon._starting
         port: Any = next(
-            r for r in reactor.getReaders() if IListeningPort.providedBy(r) and id(r) not in before
+            r
+            for r in reactor.getReaders()
+            if IListeningPort.providedBy(r) and id(r) not in before and hasattr(r.getHost(), "port")
         )
-        yield Running(daemon, port.factory, port.getHost().port, log, wires)
+        factory = port.factory
+        while not isinstance(factory, DoorFactory):  # behind TLS, or the PROXY header
+            factory = factory.wrappedFactory
+        yield Running(daemon, factory, port.getHost().port, log, wires)
     finally:
         for wire in wires:  # the realm need not wait for clients that do not answer its goodbye
             wire.hang_up()

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from ..clock import milliseconds
 from ..errors import REFUSALS, Fault
 from ..world.engine import World
 from .sanctioned import opened
@@ -55,8 +56,9 @@ class Drain:
             self.log.info("draining agents={n} seconds={s:g}", n=self.left(), s=seconds)
         self._world.draining = True
         self._ready(False)
+        until = milliseconds(self._clock) + int(seconds * 1000)
         for connection in opened(self._gateway):
-            connection.tell("draining", reason=reason or REFUSALS["draining"], until=int(end * 1000))
+            connection.tell("draining", reason=reason or REFUSALS["draining"], until=until)
         while self.on and self.left() and self._clock.seconds() < end:
             await deferLater(self._clock, min(LOOK, max(0.0, end - self._clock.seconds())))  # type: ignore[arg-type]
         self.log.info("drained agents={n}", n=self.left())

@@ -56,6 +56,6 @@ def raw_list(bodies: list[bytes]) -> list[Raw]:
     return [Raw(body) for body in bodies]
 
 
-def message(kind: str, **fields: Any) -> bytes:
+def message(kind: str, /, **fields: Any) -> bytes:
     """The frame of any other server message."""
     return text_frame(encode({"type": kind, **fields}))

@@ -46,7 +46,7 @@ class Credentials:
         except FileNotFoundError:
             ring = KeyRing.create(self._wall(), self._entropy, self._lifetimes.token)
             write_secret(self._path, ring.encode())
-            self.log.info("token key made key={key}", key=ring.newest.id)
+            self.log.info("token key made id={id}", id=ring.newest.id)
         self._verifier = Verifier(ring)
         self.refresh()
 
@@ -61,7 +61,7 @@ class Credentials:
         write_secret(self._path, ring.encode())
         assert self._verifier is not None
         self._verifier.keys = ring
-        self.log.info("token key made key={key}", key=ring.newest.id)
+        self.log.info("token key made id={id}", id=ring.newest.id)
         return ring.newest.id
 
     def issue(self, agent_id: str, serial: int) -> str:

@@ -35,6 +35,8 @@ class Daemon(MultiService):
         self._starting: Deferred[None] | None = None
         self._stopping = self._halted = self._gave_up = False
         self.exit_status = 0
+        #: What SIGHUP does; without it, it ends the process, as ever.
+        self.on_hangup: Callable[[], None] | None = None
 
     def setServiceParent(self, parent: Any) -> None:
         if self._observer is not None:
@@ -103,6 +105,8 @@ class Daemon(MultiService):
         """End with status 0: twistd itself would end by the signal."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._signalled)
+        if (reload := self.on_hangup) is not None:
+            signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(reload))
 
     def _signalled(self, number: int, frame: object) -> None:
         self._reactor.callFromThread(self._end, signal.Signals(number).name)
@@ -111,6 +115,11 @@ class Daemon(MultiService):
         if not (self._stopping or self._halted):
             self.log.info("stopping signal={name}", name=name)
             self._halt()
+
+    def end(self, cause: str) -> None:
+        """Stop, in order, as by a signal."""
+        self.log.info("stopping cause={cause}", cause=cause)
+        self._halt()
 
     def _halt(self) -> None:
         """Stop the reactor, which takes that only once."""

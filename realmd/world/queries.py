@@ -45,6 +45,10 @@ class RoomInvite(Query, frozen=True, tag="room-invite"):
     """What somebody needs to find this room."""
 
 
+class WorldsList(Query, frozen=True, tag="worlds-list"):
+    """Other realms that were announced on the room's relays within a quarter of an hour, the newest first."""
+
+
 class RoomSkills(Query, frozen=True, tag="room-skills"):
     """Which agent declared which skill."""
 
@@ -107,7 +111,7 @@ class Login(Query, frozen=True, tag="login"):
 QUERIES: dict[str, type[Query]] = {
     str(cls.__struct_config__.tag): cls
     for cls in (
-        Profiles, ProfileOf, RoomInfo, RoomEvents, RoomInvite, RoomSkills, Describe, OpenPreview,
+        Profiles, ProfileOf, RoomInfo, RoomEvents, RoomInvite, WorldsList, RoomSkills, Describe, OpenPreview,
         MoltbookList, ClawhubList, ClawhubInstalled, Workstations, WorkstationOf, WorldMap, AgentInbox,
         Login,
     )

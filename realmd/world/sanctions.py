@@ -62,7 +62,9 @@ class Sanctions:
         if not self._first_end or now < self._first_end:
             return []
         ended = [sanction for sanction in self._all.values() if not in_force(sanction, now)]
-        self._first_end = min((s.until for s in self._all.values() if s.until and in_force(s, now)), default=0)
+        self._first_end = min(
+            (s.until for s in self._all.values() if s.until and in_force(s, now)), default=0
+        )
         return ended
 
     def banned(self, address: str, now: int) -> Sanction | None:

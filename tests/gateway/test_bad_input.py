@@ -227,17 +227,17 @@ async def test_an_answer_that_nobody_takes_does_not_hold_its_connection(tmp_path
 async def test_the_connection_over_the_limit_is_told_so(tmp_path: Path) -> None:
     """A full house answers 503 with Retry-After and counts; when somebody goes, there is room again."""
     async with realm_up(tmp_path, server={"port": 0, "max_connections": 3}) as realm:
-        held = [await realm.wire(), (await realm.socket()).wire, await realm.wire()]
+        held = [(await realm.socket()).wire for _ in range(3)]
         while realm.factory.open < 3:
             await turn()
         for _ in range(3):
             over = await realm.wire()
             answer = await over.answer()
             assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-            assert answer.json == {"error": "Too many connections"}
+            assert (answer.json["error"], answer.json["code"]) == ("Too many connections", "busy")
             assert await over.end() == b""
-        assert realm.factory.turned_away == 3
-        assert len(realm.logged("connection limit reached")) == 1
+        assert realm.factory.crowd.refused["total"] == 3
+        assert len(realm.logged("connection limit reached limit={limit}")) == 3
         for number, wire in enumerate(held[:2]):
             wire.hang_up()
             while realm.factory.open > 2 - number:

@@ -29,6 +29,8 @@ from tests.realm import (
 
 KIB = 1024
 LIMIT = 64 * KIB
+#: What this file sends is malformed, not a flood: test_limits.py sends those.
+UNLIMITED = {"connection_rate": 1_000_000.0}
 #: RSV1 of a deflated frame (RFC 7692).
 DEFLATED = 0x40
 
@@ -45,7 +47,7 @@ async def test_a_message_over_the_limit_is_an_error_and_the_connection_lives(
     size: int, tmp_path: Path
 ) -> None:
     """However long it goes on and into however many frames it is cut, nothing of it is kept."""
-    async with undisturbed(tmp_path) as realm:
+    async with undisturbed(tmp_path, limits=UNLIMITED) as realm:
         socket = await realm.socket()
         await socket.next("snapshot")
         (ours,) = [c for c in realm.gateway.connections if not c.agents]
@@ -93,7 +95,7 @@ async def test_a_message_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
 @pytest_twisted.ensureDeferred
 async def test_empty_fragments_without_end_take_no_memory(tmp_path: Path) -> None:
     """A message can be begun and never ended; what is kept of it is what it holds."""
-    async with undisturbed(tmp_path) as realm:
+    async with undisturbed(tmp_path, limits=UNLIMITED) as realm:
         socket = await realm.socket()
         await socket.next("snapshot")
         (ours,) = [c for c in realm.gateway.connections if not c.agents]
@@ -208,7 +210,7 @@ async def test_wrong_messages_are_answered_one_by_one(tmp_path: Path) -> None:
 @pytest_twisted.ensureDeferred
 async def test_who_pings_and_does_not_read_fills_nothing_but_its_own_line(tmp_path: Path) -> None:
     """Pongs for a client that reads nothing are not kept for it."""
-    async with undisturbed(tmp_path) as realm:
+    async with undisturbed(tmp_path, limits=UNLIMITED) as realm:
         socket = await realm.socket()
         await socket.next("snapshot")
         (ours,) = [c for c in realm.gateway.connections if not c.agents]

@@ -49,7 +49,7 @@ def answer(body: bytes, status: str = "200 OK", size: int | None = None) -> byte
         (answer(b"7"), 502, "it answered no list of posts"),
         (answer(b"[]", size=99), 502, "its answer broke off"),
         (answer(b" " * (MOST_BYTES + 1)), 502, f"it answered more than {MOST_BYTES} bytes"),
-        (b"no HTTP\r\n\r\n", 502, "ResponseFailed"),
+        (b"no HTTP\r\n\r\n", 502, "ParseError"),
         (None, 502, "ECONNREFUSED"),
     ],
 )
@@ -115,7 +115,7 @@ def test_an_upstream_that_is_silent_is_asked_once_and_waited_for_with_patience()
     asking = [Asking(feed) for _ in range(3)]
     assert len(agent.asked) == 1
     clock.advance(PATIENCE)
-    late = ({"ok": False, "error": "Upstream feed unavailable: no answer in time"}, 502)
+    late = ({"ok": False, "error": "Upstream feed unavailable: ETIMEDOUT: no answer in time"}, 502)
     assert [one.answers for one in asking] == [[late]] * 3
     assert agent.given_up == 1
     assert Asking(feed).answers == [late]

@@ -53,7 +53,8 @@ async def test_a_websocket_that_answers_no_ping_is_given_up_and_told(tmp_path: P
     """`connection timeout door=websocket` is in the log when a client went away without a word."""
     async with realm_up(tmp_path, server=BRISK) as realm:
         await realm.socket()
-        await until(realm, "connection timeout door=websocket")
+        [event] = await until(realm, "connection timeout door=websocket")
+        assert (event["peer"], event["log_namespace"]) == ("127.0.0.1", "realmd.gateway.websocket")
         while realm.gateway.connections:
             await turn()
         assert await realm.metric("realmd_websocket_timeouts_total") == 1

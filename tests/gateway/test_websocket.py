@@ -282,7 +282,7 @@ async def test_a_realm_that_stops_says_so_and_leaves_the_reactor_clean(tmp_path:
         socket.send({"type": "world-chat", "agentId": "ada", "id": "last", "text": "goodbye"})
         asking.write(request("POST", "/ipc", ipc("register", agentId="bob")))
         intake = realm.factory.door._realm.intake
-        while {"ada", "bob"} - {getattr(command, "agent_id", None) for command, _ in intake._waiting}:
+        while {"ada", "bob"} - {getattr(command, "agent_id", None) for command, *_ in intake._waiting}:
             await turn()
         connections = list(realm.gateway.connections)
         stopping = realm.daemon.stopService()

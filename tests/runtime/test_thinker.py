@@ -119,7 +119,7 @@ def test_a_mind_hears_public_events_once() -> None:
     heard: list[list[int]] = []
 
     def think(view: View, memory: Memory, now: int, rng: object) -> list[Command]:
-        heard.append([e.seq for e in view.heard])
+        heard.append([h.event.seq for h in view.heard])
         return []
 
     stage.think = think

@@ -8,6 +8,7 @@ from random import Random
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from ...identity.gift_wrap import STORED as GIFT_WRAP
 from ...identity.nostr_event import Event
 from .bounds import PREFIXES, Answer, Bounds, prefix
 from .limits import Limits
@@ -249,7 +250,8 @@ class Subscriptions:
         """The filters, reaching back no further than a little before what is known."""
         filters = []
         for filter in place.subscription.filters:
-            if place.newest is not None:
+            # Gift wraps are dated back at random (NIP-59): a newer one may have an older date.
+            if place.newest is not None and GIFT_WRAP not in filter.get("kinds", ()):
                 since = max(0, place.newest - self._bounds.overlap)
                 filter = {**filter, "since": max(since, filter.get("since", 0))}
             filters.append(self._limits.trim(filter))

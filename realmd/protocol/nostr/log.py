@@ -8,9 +8,10 @@
             {"v": 1, "batch": n, "id": <id of that batch>, "toSeq": b, "hash": hash}
 
 A batch answers for every event number from `fromSeq` to `toSeq`: public events are in `events`, byte
-for byte as they were journalled; those larger than a relay takes are named in `omitted`; the other
-numbers belong to private events, which are never published.  The next batch begins at `toSeq` + 1.
-So a number that is not there is known to be private, or known to be lost.
+for byte as they were journalled; those larger than a relay takes, and those that were gone before they
+could be published, are named in `omitted`; the other numbers belong to private events, which are
+never published.  The next batch begins at `toSeq` + 1.  So a number that is not there is known to be
+private, or known to be lost.
 
 The running hash goes over the published events however they were batched: it begins with 32 zero
 bytes, and after each event becomes SHA-256(hash | seq, 8 bytes big-endian | SHA-256(body)).
@@ -77,7 +78,7 @@ class Head(Struct, frozen=True, gc=False):
 class Cut(Struct, frozen=True):
     """The next batch: sign and publish `draft`, then go on from `head(its id)` with `rest`.
 
-    `omitted` are the numbers of events that no draft of that size can hold.
+    `omitted` are the numbers of events that no draft of that size can hold, and of those lost.
     """
 
     draft: Draft
@@ -161,12 +162,20 @@ def checkpoint_tag(room_id: str) -> str:
 
 
 def cut(
-    room_id: str, head: Head, entries: Sequence[Public], covered: int, created_at: int, max_bytes: int
+    room_id: str,
+    head: Head,
+    entries: Sequence[Public],
+    covered: int,
+    created_at: int,
+    max_bytes: int,
+    *,
+    lost: Sequence[int] = (),
 ) -> Cut:
     """The batch after `head` with the first of `entries`, as many as `max_bytes` of an event's JSON hold.
 
     `entries` are all public events after `head.to_seq` and up to `covered`, in order.  ValueError if
-    those looked at are not: then a private event, or one from elsewhere, would be published.
+    those looked at are not: then a private event, or one from elsewhere, would be published.  `lost`
+    are numbers in that range, rising, whose events are not to be had any more: they are omitted, too.
     """
     _check_entries(head, entries[:MOST_EVENTS], covered)
     tags = _tags(room_id, head)
@@ -175,9 +184,12 @@ def cut(
     room = min(room, MOST_CONTENT - len(widest))
     if max_bytes < LEAST_BYTES or room < LEAST_BYTES // 2:
         raise ValueError(f"relays that take no more than {max_bytes} bytes are of no use")
-    taken, omitted = _taken(entries, room)
-    rest = tuple(entries[len(taken) + len(omitted) :])
-    to_seq = covered if not rest else max(taken[-1].seq if taken else 0, omitted[-1] if omitted else 0)
+    gone = [Public(seq, b"") for seq in lost if head.to_seq < seq <= covered]
+    merged = sorted([*entries, *gone], key=lambda entry: entry.seq) if gone else entries
+    taken, omitted = _taken(merged, room)
+    left = merged[len(taken) + len(omitted) :]
+    rest = tuple(entry for entry in left if entry.body)
+    to_seq = covered if not left else max(taken[-1].seq if taken else 0, omitted[-1] if omitted else 0)
     mark = head.hash
     for entry in taken:
         mark = advance(mark, entry)
@@ -244,13 +256,13 @@ def _check_entries(head: Head, entries: Sequence[Public], covered: int) -> None:
 
 
 def _taken(entries: Sequence[Public], room: int) -> tuple[list[Public], list[int]]:
-    """The first entries that `room` bytes hold, and those in between that it never could."""
+    """The first entries that `room` bytes hold, and those in between that it never could, or without body."""
     taken: list[Public] = []
     omitted: list[int] = []
     left = room
     for entry in entries[:MOST_EVENTS]:
         need = cost(entry.body.decode()) + 1
-        never = need > room
+        never = need > room or not entry.body
         if never:
             need = len(str(entry.seq)) + 1
         if need > left:

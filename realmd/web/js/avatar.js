@@ -58,7 +58,9 @@ export class Avatar extends EventTarget {
     } else if (message.type === 'error') {
       this.asked = this.returning = false;
       if (!this.id) this.wish = null;
-      this.dispatchEvent(new CustomEvent('refused', { detail: message.message }));
+      this.dispatchEvent(new CustomEvent('refused', { detail: message.reason ?? message.message }));
+    } else if (message.type === 'sanction' && ['kicked', 'banned'].includes(message.code)) {
+      this.wish = null; // nobody comes back by himself who was sent out
     } else if (message.type === 'world' && message.message.worldType === 'leave' && message.message.agentId === this.id) {
       this.wish = null;
       this.become(null);

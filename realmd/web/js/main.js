@@ -14,6 +14,7 @@ import { joining } from './panels/joining.js';
 import { Log } from './panels/log.js';
 import { People } from './panels/people.js';
 import { Places } from './panels/places.js';
+import { sanction } from './panels/sanction.js';
 import { StationBoards } from './panels/stations.js';
 import { tabs } from './panels/tabs.js';
 import { graphics } from './quality.js';
@@ -81,6 +82,7 @@ class Page {
       need('view').focus();
     });
     bar(this.net, state);
+    sanction(this.net);
     thumbPad(need('thumb'), this.controls.pad);
     need('to-map').addEventListener('click', () => this.swap());
     need('to-sound').addEventListener('click', () => need('to-sound').setAttribute('aria-pressed', String(this.sound.toggle())));

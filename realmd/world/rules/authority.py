@@ -36,6 +36,12 @@ def objection(world: World, agent_id: str, caller: Caller) -> str | None:
     return "not_yours" if caller.serials or caller.pubkey else "token_required"
 
 
+def has_key(world: World, agent_id: str, caller: Caller) -> bool:
+    """Whether the caller's key is the agent's own, or its owner's, whatever `auth` allows besides."""
+    identity = world.tables.identities.get(agent_id)
+    return identity is not None and _holds_key(world, identity, caller)
+
+
 def authorise(world: World, command: commands.Command, caller: Caller) -> Rejection | None:
     """The refusal of a command whose sender may not give it."""
     from . import sanctions

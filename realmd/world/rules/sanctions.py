@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from msgspec import UNSET
-from msgspec.structs import replace
 
 from ...errors import Refused, Rejection
 from .. import commands, events
