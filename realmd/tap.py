@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from . import __version__
+from . import __version__, terms
 from .clock import make_steady, milliseconds, time_of_day
 from .gateway.bans import Bans
 from .gateway.callers import Callers
@@ -30,8 +30,9 @@ from .gateway.http import Door, DoorFactory
 from .gateway.operator import Desk
 from .gateway.page import Page
 from .gateway.peers import UNIX
-from .gateway.websocket import Bounds, Gateway
+from .gateway.websocket import Gateway
 from .nostr import assembly as nostr
+from .nostr import listening
 from .ops import logs, systemd
 from .ops.audit import FILE as AUDIT_FILE
 from .ops.audit import Audit, Deed, Operator
@@ -45,7 +46,7 @@ from .options import Options
 from .protocol.views import Room
 from .runtime.catalogue import Catalogue
 from .runtime.credentials import FILE as KEYS_FILE
-from .runtime.credentials import Credentials, Lifetimes
+from .runtime.credentials import Credentials
 from .runtime.daemon import Daemon, Stage
 from .runtime.fanout import Fanout
 from .runtime.history import History, Line
@@ -53,19 +54,18 @@ from .runtime.intake import Intake
 from .runtime.journal import Committed, Journal
 from .runtime.periodic import Periodic
 from .runtime.realm import Realm
-from .runtime.thinker import MindThreads, Spans, Thinker
+from .runtime.thinker import MindThreads, Thinker
 from .runtime.ticker import Ticker
 from .settings import Config
 from .settings.control import NAME as SOCKET_NAME
+from .storage.asks import Asks
 from .storage.engines import ENGINES
-from .storage.interface import Retention
 from .storage.publications import Publications
 from .storage.store import Store
 from .world.atlas import Atlas
-from .world.engine import Limits, World
+from .world.engine import World
 from .world.space import Grid
 
-DAY_MS = 86_400_000
 #: Who connects during a restart is let in by the next process.  So that nobody is refused, who was let
 #: in just before by this one gets so long (s) to ask.
 LAST_REQUESTS = 0.2
@@ -93,7 +93,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     metrics = Metrics()
 
     # The world and its clockwork.
-    world = World(atlas, limits(config), random.Random(seed))
+    world = World(atlas, terms.limits(config), random.Random(seed))
     store = Store(ENGINES[config.storage.engine], str(config.storage.database), reactor)
     history = History(store)
     intake = Intake(config.world.intake_limit)
@@ -102,13 +102,14 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     threads = MindThreads(reactor, 2)
     thinker = Thinker(
         reactor, world, intake.submit, threads.run, now=lambda: milliseconds(reactor),
-        seed=seed, spans=spans(config),
+        seed=seed, spans=terms.spans(config),
     )  # fmt: skip
 
     def publish(committed: list[Committed]) -> None:
         history.add(one.entry for one in committed)
         fanout.publish(committed)
         bridge.hear(committed)
+        ears.remote.publish(committed)
         thinker.hear(one.event for one in committed)
 
     journal = Journal(world, store, reactor, publish, config.storage.commit_timeout_s)
@@ -116,13 +117,8 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     fanout.journal = journal
     ticker = Ticker(world, intake, journal, fanout, reactor, metrics)
     ticking = Periodic("tick", tick, ticker.tick, reactor)
-    retention = Retention(
-        events_age=config.storage.events_days * DAY_MS,
-        messages_age=config.storage.messages_days * DAY_MS,
-        max_bytes=config.storage.max_mb * 1_048_576,
-    )
     pruning = Periodic(
-        "prune", 600.0, lambda _: store.prune(milliseconds(reactor), retention), reactor
+        "prune", 600.0, lambda _: store.prune(milliseconds(reactor), terms.retention(config)), reactor
     )
     catalogue = Catalogue(config.plugins.folder, intake)
     scanning = Periodic("catalogue", config.plugins.rescan_s, catalogue.scan, reactor, now=True)
@@ -136,29 +132,23 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     )
 
     credentials = Credentials(
-        config.storage.state / KEYS_FILE,
-        Lifetimes(config.auth.token_days * DAY_MS, config.auth.key_days * DAY_MS),
-        os.urandom, lambda: milliseconds(reactor),
-    )  # fmt: skip
+        config.storage.state / KEYS_FILE, terms.lifetimes(config), os.urandom, lambda: milliseconds(reactor)
+    )
     realm = Realm(
         world, room, intake, journal, store, history, catalogue.plugins, config.server.port, credentials
     )
     bridge = nostr.bridge(
         config, realm, journal, Publications(store), reactor, random.Random(seed ^ 0x57A12), os.environ
     )
+    ears = listening.listening(config, realm, bridge, Asks(store), reactor)
     certificates = Certificates.of(config.server, reactor)
     places = min(config.server.max_connections, max(raise_file_limit() - RESERVED_FILES, 16))
     guard = Guard(config.server, config.limits, places, reactor, certificates)
     guard.bans = Bans(world, guard.peers, reactor)
-    callers = Callers(
-        guard.peers, credentials, lambda: realm.room.public_url, lambda: milliseconds(reactor)
-    )
+    callers = Callers(guard.peers, credentials, lambda: realm.room.public_url, lambda: milliseconds(reactor))
     gateway = Gateway(
         realm, fanout, reactor, random.Random(seed ^ 0x5EED),
-        Bounds(
-            config.server.message_bytes, config.server.outbox_bytes, config.server.outbox_patience_s,
-            config.server.compression,
-        ),
+        terms.bounds(config),
         guard.crowd.leave, callers, guard,
     )  # fmt: skip
     gateway.limit(
@@ -201,7 +191,8 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     audit = Audit(state / AUDIT_FILE)
 
     async def note(who: Operator, deed: Deed) -> None:
-        await deferToThreadPool(reactor, reactor.getThreadPool(), audit.write, time_of_day(reactor), who, deed)
+        now = time_of_day(reactor)
+        await deferToThreadPool(reactor, reactor.getThreadPool(), audit.write, now, who, deed)
 
     desk = Desk(
         realm, gateway, lambda: factory.open, credentials, Drain(world, gateway, reactor, welcome), note,
@@ -267,13 +258,6 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         """For `systemctl status`."""
         return f"{len(world.tables.bodies)} present, {len(gateway.connections)} watching"
 
-    def reload() -> None:
-        """What SIGHUP does: read again what can be, which is the certificates."""
-        service_manager.reloading()
-        if certificates is not None:
-            certificates.reload()
-        service_manager.ready(summary())
-
     daemon = Daemon(reactor, observer)
     clockwork = Stage("clockwork", stop=lambda: Deferred.fromCoroutine(settle()))
     for service in (
@@ -293,11 +277,9 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     Periodic("crowd", 1.0, guard.crowd.look, reactor).setServiceParent(chores)
     if certificates is not None:
         Periodic("certificate", 60.0, certificates.look, reactor).setServiceParent(chores)
-    service_manager = systemd.Notifier.of(os.environ)
+    service_manager = systemd.Notifier.of(os.environ, summary)
     if certificates is not None or service_manager.listened_to:
-        daemon.on_hangup = reload
-    presence = Stage("systemd", lambda: service_manager.ready(summary()), service_manager.stopping)
-    service_manager.heartbeat(reactor, summary).setServiceParent(presence)
+        daemon.on_hangup = lambda: service_manager.reload(certificates.reload if certificates else None)
     minds = Stage("minds")
     threads.setServiceParent(minds)
     thinker.setServiceParent(minds)
@@ -309,14 +291,16 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         chores,
         minds,
         Stage("doors", listen, lambda: Deferred.fromCoroutine(close_doors())),
+        listening.stage(ears, reactor),
         Stage("control", control.open, lambda: Deferred.fromCoroutine(control.close())),
-        presence,
+        service_manager.stage(reactor),
     ):
         stage.setServiceParent(daemon)
     for part in (factory, gateway, intake, journal, guard, guard.bans):
         metrics.watch_all(part.figures())
     guard.watch_each(metrics.watch_each)
     nostr.watch(bridge, metrics)
+    listening.watch(ears, metrics)
     watch(metrics, world, ticking, loop, thinker)
     metrics.watch_each(
         "realmd_message_errors_total", "Messages that went wrong.", "kind",
@@ -338,29 +322,6 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
-
-
-def limits(config: Config) -> Limits:
-    return Limits(
-        max_agents=config.room.max_agents,
-        walk_speed=config.world.walk_speed,
-        commands_per_second=config.world.commands_per_second,
-        doze_after=int(config.presence.doze_after_s * 1000),
-        leave_after=int(config.presence.leave_after_s * 1000),
-        board_posts=config.storage.board_posts,
-        request_age=config.storage.messages_days * DAY_MS,
-        auth=config.auth.mode,
-        blocked_words=config.chat.blocked_words,
-    )
-
-
-def spans(config: Config) -> Spans:
-    return Spans(
-        interval=config.think.interval_ms / 1000,
-        budget=config.think.budget_ms / 1000,
-        respawn_after=config.think.respawn_after_s,
-        respawn_max=config.think.respawn_max_s,
-    )
 
 
 def announce(log: Logger, url: str) -> None:
