@@ -16,6 +16,9 @@ from msgspec import NODEFAULT, Struct, inspect
 
 from realmd.config_text import SETTINGS, toml
 from realmd.errors import REFUSALS
+from realmd.gateway.crowd import GRACE, LEAST_WAIT
+from realmd.gateway.limits import FILE_COST, FLOOD_WINDOW, HEAVY_COST, NETWORK_REGISTRATIONS, PIECE
+from realmd.gateway.request import Channel
 from realmd.gateway.websocket import MAX_LINKS, PLAYER_NAME
 from realmd.ops.files import RESERVED_FILES
 from realmd.ops.thresholds import THRESHOLDS
@@ -187,6 +190,69 @@ def limits() -> str:
     return table("45 55", ("Limit", "Value"), *rows)
 
 
+#: Setting → what is answered beyond it, and the metric that counts it.
+ANSWERS: Final = {
+    "limits.connection_rate": (
+        "429 ``rate_limited``; WebSocket: ``ack`` or ``error``",
+        "realmd_rate_limited_total",
+    ),
+    "limits.address_rate": ("the same", "realmd_rate_limited_total"),
+    "limits.network_rate": ("the same", "realmd_rate_limited_total"),
+    "limits.flood_refusals": ("closed; WebSocket: 1008", "realmd_floods_total"),
+    "limits.address_registrations": (
+        "429 ``rate_limited``; ``ack`` or ``error``",
+        "realmd_rate_limited_total",
+    ),
+    "limits.address_connections": ("429, closed", "realmd_connections_refused_total"),
+    "limits.network_connections": ("429, closed", "realmd_connections_refused_total"),
+    "server.max_connections": ("others give way, else 503, closed", "realmd_connections_refused_total"),
+    "limits.spectators_percent": ("the newest closed with 1013", "realmd_connections_given_way_total"),
+    "limits.connection_queries": ("``busy``", "realmd_queries_refused_total"),
+    "limits.queries": ("``busy``", "realmd_queries_refused_total"),
+    "limits.tracked": ("newcomers have one share together", "realmd_shares_tracked"),
+    "world.commands_per_second": ("``rate_limited`` (HTTP 200, with Retry-After)", "realmd_commands_total"),
+    "world.intake_limit": ("``busy``", "realmd_intake_refused_total"),
+    "server.handshake_timeout_s": ("hung up on", "realmd_request_timeouts_total"),
+    "server.idle_timeout_s": ("closed", "realmd_connections"),
+    "server.ping_timeout_s": ("closed", "realmd_websocket_timeouts_total"),
+    "server.body_bytes": ("413, closed", "realmd_http_requests_total"),
+    "server.message_bytes": ("``error`` or ``ack``; nothing of it is kept", "realmd_websocket_faults_total"),
+    "server.outbox_bytes": ("closed with 1013", "realmd_outbox_overflows_total"),
+    "server.outbox_patience_s": ("closed with 1013", "realmd_outbox_overflows_total"),
+}
+
+
+def door_limits() -> str:
+    """What bounds a client at the doors."""
+    rows = []
+    for path, (answer, metric) in ANSWERS.items():
+        setting = SETTINGS[path]
+        value = f"{setting.description}\n\nDefault ``{toml(setting.default)}``"
+        rows.append(
+            (
+                f"``{path}``",
+                value,
+                f"{answer[0].upper() if answer[0].isalpha() else answer[0]}{answer[1:]}",
+                f"``{metric}``",
+            )
+        )
+    fixed = [
+        ("Header lines of a request", f"{Channel.maxHeaders}, of {Channel.totalHeadersSize} bytes together"),
+        ("Price of a request, message or frame", f"1, and 1 more for each further {PIECE} bytes"),
+        ("Price of a file of the page", f"{FILE_COST:g}"),
+        ("Price of ``playerJoin`` and of ``/metrics``", f"{HEAVY_COST:g}"),
+        ("Registrations of a network", f"{NETWORK_REGISTRATIONS} times those of an address"),
+        ("Time in which refusals make a flood", f"{FLOOD_WINDOW:g} s"),
+        ("What an HTTP connection may wait in a full house", f"{LEAST_WAIT:g} s"),
+        ("What a WebSocket may watch before it is a spectator's", f"{GRACE:g} s"),
+    ]
+    return (
+        table("26 38 20 16", ("Setting", "Bounds", "Beyond it", "Metric"), *rows)
+        + "\n\nFixed:\n\n"
+        + table("55 45", ("Limit", "Value"), *fixed)
+    )
+
+
 def settings() -> str:
     """Every setting, with the names it has in the environment and among the options."""
     rows = []
@@ -222,6 +288,7 @@ PARTS: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "limits": limits,
     },
     "operations.rst": {"settings": settings, "alerts": alerts},
+    "security.rst": {"door limits": door_limits},
 }
 
 

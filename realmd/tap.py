@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from . import __version__, terms
+from . import __version__
 from .clock import make_steady, milliseconds, time_of_day
 from .gateway.bans import Bans
 from .gateway.callers import Callers
@@ -31,6 +31,7 @@ from .gateway.operator import Desk
 from .gateway.page import Page
 from .gateway.peers import UNIX
 from .gateway.websocket import Gateway
+from .gateway.wire import Bounds
 from .nostr import assembly as nostr
 from .nostr import listening
 from .ops import logs, systemd
@@ -46,7 +47,7 @@ from .options import Options
 from .protocol.views import Room
 from .runtime.catalogue import Catalogue
 from .runtime.credentials import FILE as KEYS_FILE
-from .runtime.credentials import Credentials
+from .runtime.credentials import Credentials, Lifetimes
 from .runtime.daemon import Daemon, Stage
 from .runtime.fanout import Fanout
 from .runtime.history import History, Line
@@ -54,16 +55,17 @@ from .runtime.intake import Intake
 from .runtime.journal import Committed, Journal
 from .runtime.periodic import Periodic
 from .runtime.realm import Realm
-from .runtime.thinker import MindThreads, Thinker
+from .runtime.thinker import MindThreads, Spans, Thinker
 from .runtime.ticker import Ticker
 from .settings import Config
 from .settings.control import NAME as SOCKET_NAME
 from .storage.asks import Asks
 from .storage.engines import ENGINES
+from .storage.interface import DAY_MS, Retention
 from .storage.publications import Publications
 from .storage.store import Store
 from .world.atlas import Atlas
-from .world.engine import World
+from .world.engine import Limits, World
 from .world.space import Grid
 
 #: Who connects during a restart is let in by the next process.  So that nobody is refused, who was let
@@ -93,7 +95,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     metrics = Metrics()
 
     # The world and its clockwork.
-    world = World(atlas, terms.limits(config), random.Random(seed))
+    world = World(atlas, limits(config), random.Random(seed))
     store = Store(ENGINES[config.storage.engine], str(config.storage.database), reactor)
     history = History(store)
     intake = Intake(config.world.intake_limit)
@@ -102,7 +104,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     threads = MindThreads(reactor, 2)
     thinker = Thinker(
         reactor, world, intake.submit, threads.run, now=lambda: milliseconds(reactor),
-        seed=seed, spans=terms.spans(config),
+        seed=seed, spans=Spans.of(config.think),
     )  # fmt: skip
 
     def publish(committed: list[Committed]) -> None:
@@ -118,7 +120,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     ticker = Ticker(world, intake, journal, fanout, reactor, metrics)
     ticking = Periodic("tick", tick, ticker.tick, reactor)
     pruning = Periodic(
-        "prune", 600.0, lambda _: store.prune(milliseconds(reactor), terms.retention(config)), reactor
+        "prune", 600.0, lambda _: store.prune(milliseconds(reactor), Retention.of(config.storage)), reactor
     )
     catalogue = Catalogue(config.plugins.folder, intake)
     scanning = Periodic("catalogue", config.plugins.rescan_s, catalogue.scan, reactor, now=True)
@@ -132,7 +134,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     )
 
     credentials = Credentials(
-        config.storage.state / KEYS_FILE, terms.lifetimes(config), os.urandom, lambda: milliseconds(reactor)
+        config.storage.state / KEYS_FILE, Lifetimes.of(config.auth), os.urandom, lambda: milliseconds(reactor)
     )
     realm = Realm(
         world, room, intake, journal, store, history, catalogue.plugins, config.server.port, credentials
@@ -148,14 +150,14 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     callers = Callers(guard.peers, credentials, lambda: realm.room.public_url, lambda: milliseconds(reactor))
     gateway = Gateway(
         realm, fanout, reactor, random.Random(seed ^ 0x5EED),
-        terms.bounds(config),
+        Bounds.of(config.server),
         guard.crowd.leave, callers, guard,
     )  # fmt: skip
     gateway.limit(
         config.server.handshake_timeout_s, config.server.ping_interval_s, config.server.ping_timeout_s
     )
     gateway.on_pong = metrics.ping
-    monitoring = Monitoring(config, metrics, reactor)
+    monitoring = Monitoring(config, metrics, reactor, nostr.messenger(bridge, config.alerts.operator_npub))
     checks: dict[str, Callable[[], Check]] = {
         "tick": lambda: tick_check(ticking.lag, tick, reactor.seconds() - ticking.last),
         "storage": lambda: storage_check(journal),
@@ -322,6 +324,21 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
+
+
+def limits(config: Config) -> Limits:
+    """What the world allows."""
+    return Limits(
+        max_agents=config.room.max_agents,
+        walk_speed=config.world.walk_speed,
+        commands_per_second=config.world.commands_per_second,
+        doze_after=int(config.presence.doze_after_s * 1000),
+        leave_after=int(config.presence.leave_after_s * 1000),
+        board_posts=config.storage.board_posts,
+        request_age=config.storage.messages_days * DAY_MS,
+        auth=config.auth.mode,
+        blocked_words=config.chat.blocked_words,
+    )
 
 
 def announce(log: Logger, url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,16 +81,6 @@ class Certificates:
                 file=str(self._certificate), days=int((self.expires - time_of_day(self._clock)) // 86_400),
             )  # fmt: skip
 
-    def figures(self) -> Figures:
-        """For the metrics."""
-        return [
-            ("realmd_tls_certificate_expires_seconds", "End of the certificate (Unix time).",
-             lambda: self.expires),
-            ("realmd_tls_reloads_total", "Certificates replaced.", lambda: self.reloads),
-            ("realmd_tls_reload_failures_total", "New certificates that could not be used.",
-             lambda: self.failures),
-        ]  # fmt: skip
-
     def _state(self) -> list[tuple[int, int, int] | None]:
         """What shows that a file was replaced or written."""
         found: list[tuple[int, int, int] | None] = []
@@ -130,3 +121,16 @@ class Certificates:
                 file=str(self._certificate), days=int(left // 86_400),
             )  # fmt: skip
         return context
+
+
+def figures(used: Certificates | None) -> Figures:
+    """For the metrics; 0 without TLS."""
+
+    def of(name: str) -> Callable[[], float]:
+        return lambda: float(getattr(used, name, 0))
+
+    return [
+        ("realmd_tls_certificate_expires_seconds", "End of the certificate (Unix time).", of("expires")),
+        ("realmd_tls_reloads_total", "Certificates replaced.", of("reloads")),
+        ("realmd_tls_reload_failures_total", "New certificates that could not be used.", of("failures")),
+    ]

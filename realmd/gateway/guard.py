@@ -18,10 +18,12 @@ from ..world.caller import Caller
 from ..world.commands import Command, Register
 from .bans import Bans
 from .certificates import Certificates
+from .certificates import figures as tls_figures
 from .crowd import Crowd
 from .limits import FILE_COST, HEAVY_COST, RateLimited, RateLimits, Throttle, cost_of
 from .peers import UNIX, Peer, Peers, host_name, is_loopback, parse, plain
 from .request import Request
+from .turns import Turns
 from .wrapping import ProxyHeaders, Tls
 
 #: What takes much longer than other requests.
@@ -59,6 +61,7 @@ class Guard:
         )  # fmt: skip
         self.rates = RateLimits(limits, clock)
         self.crowd = Crowd(limits, most, self.peers, self.rates, clock)
+        self.turns = Turns(clock)
         #: Who is kept out by name; None while nobody knows.
         self.bans: Bans | None = None
         self.misdirected = self.busy = 0
@@ -165,7 +168,8 @@ class Guard:
         headers = self._proxy_headers
         return [
             *self.crowd.figures(),
-            *(self._certificates.figures() if self._certificates is not None else ()),
+            *self.turns.figures(),
+            *tls_figures(self._certificates),
             ("realmd_floods_total", "Connections that did not stop when refused.", lambda: self.rates.floods),
             ("realmd_shares_tracked", "Shares of addresses and networks kept.", self.rates.tracked),
             ("realmd_misdirected_total", "Requests for a name not the realm's.", lambda: self.misdirected),

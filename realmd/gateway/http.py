@@ -199,8 +199,9 @@ class Door:
             request.setHeader(b"retry-after", b"5")
             request.answer({"error": TURNED_AWAY[full][1], "code": "rate_limited"}, 429)
             return
-        self.gateway.arriving = Arrival(caller, request.peer, channel.throttle, request.proxied)
+        self.gateway.arriving = Arrival(caller, request.peer, channel.throttle, request.proxied, channel.lane)
         channel.leave()
+        channel.lane.unread(channel.clearLineBuffer())  # frames that came with the handshake
         channel.transport.unregisterProducer()
         self._websocket.render(request)
         channel.requests.clear()  # the two hold each other

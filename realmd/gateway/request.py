@@ -10,6 +10,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
 
+from .turns import Lane
+
 if TYPE_CHECKING:
     from .http import Door, DoorFactory
     from .limits import Throttle
@@ -108,14 +110,42 @@ class Channel(http.HTTPChannel):
     _answering = False
 
     throttle: Throttle
+    #: Requests that wait for their turn, or until the client has taken the answers before.
+    lane: Lane
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self.throttle = self.factory.door.guard.rates.throttle()
+        guard = self.factory.door.guard
+        self.throttle = guard.rates.throttle()
+        self.lane = self._networkProducer = Lane(guard.turns, self._networkProducer, self._parse, self._ready)
         self.factory.opened(self)
         self._arm()
 
     def dataReceived(self, data: bytes) -> None:
+        self.lane.take(data)
+
+    def setLineMode(self, extra: bytes = b"") -> None:
+        """`extra` was taken from the lane already."""
+        self.line_mode = 1
+        if extra:
+            self._parse(extra)
+
+    def _ready(self) -> bool:
+        return self.refused or not (self._handlingRequest or self.paused)
+
+    def pauseProducing(self) -> None:
+        """The client takes no more answers: no more are made, of what it has asked for already, either."""
+        self.paused = True
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        super().resumeProducing()
+        if self._buffer:
+            self._parse(b"")
+        self.lane.go_on()
+
+    def _parse(self, data: bytes) -> None:
         if self.refused:
             return
         if not self._answering:
@@ -144,9 +174,11 @@ class Channel(http.HTTPChannel):
         super().requestDone(request)
         if not self.persistent:
             self._arm(self.timeOut)  # a reader that takes nothing keeps the connection from closing
+        self.lane.go_on()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._disarm()
+        self.lane.forget()
         super().connectionLost(reason)
         self.leave()
         self.factory.losses.ended(reason, self.getPeer().host)

@@ -32,6 +32,7 @@ from .guard import Guard
 from .limits import HEAVY_COST, RateLimited, Refusal, Throttle
 from .outbox import Outbox
 from .peers import Peer
+from .turns import Lane
 from .wire import Bounds, Wire, accept_deflate
 
 GOING_AWAY: Final = 1001
@@ -47,6 +48,7 @@ class Arrival(Struct, frozen=True):
     peer: Peer
     throttle: Throttle
     proxied: bool
+    lane: Lane
 
 
 class Connection(Wire):
@@ -68,6 +70,8 @@ class Connection(Wire):
         assert arrival is not None
         self.caller, self.client, self.throttle = arrival.caller, arrival.peer, arrival.throttle
         self._proxied = arrival.proxied
+        self.lane = arrival.lane
+        self.lane.hand_over(self._dataReceived)
         followed = request.params.get("agent", [""])[0]
         self.follow = followed[:64] or None
         return BATCH if BATCH in request.protocols else None

@@ -12,9 +12,11 @@ from twisted.logger import Logger
 
 from ..protocol import encode
 from ..protocol.dialects import WINDOW_BITS
+from ..settings.server import Server
 from .limits import PIECE, Refusal, Throttle, cost_of
 from .outbox import Outbox
 from .peers import Peer
+from .turns import Lane
 
 if TYPE_CHECKING:
     from .websocket import Gateway
@@ -32,6 +34,11 @@ class Bounds(Struct, frozen=True):
     outbox_bytes: int
     outbox_patience: float
     compression: bool
+
+    @classmethod
+    def of(cls, server: Server) -> Bounds:
+        """Those that the settings say."""
+        return cls(server.message_bytes, server.outbox_bytes, server.outbox_patience_s, server.compression)
 
 
 class Deflate(PerMessageDeflateOfferAccept):
@@ -71,6 +78,8 @@ class Wire(WebSocketServerProtocol):
     #: Who is at the other end, and what of his share is left.
     client: Peer
     throttle: Throttle
+    #: Messages that wait for their turn; None until the handshake is done.
+    lane: Lane | None = None
     #: The message that is coming in is longer than it may be.
     too_long = False
     #: It comes too fast: it is read, and not obeyed.
@@ -95,6 +104,8 @@ class Wire(WebSocketServerProtocol):
             del self.deliver
         # They hold us as their result: no cycle is left for the garbage collector.
         self.is_open = self.is_closed = None
+        if self.lane is not None:
+            self.lane.forget()
         self.factory.losses.ended(reason, self.whereabouts())
         self.factory.lost(self.transport.getPeer())
 
@@ -124,6 +135,13 @@ class Wire(WebSocketServerProtocol):
             )
 
     # -- incoming ----------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        """Without Autobahn's remarks for debugging, which cost as much as a message."""
+        if self.lane is None:
+            self._dataReceived(data)
+        else:
+            self.lane.take(data)
 
     def processData(self) -> bool:
         """Of a flood, not even what has arrived already is looked at."""
@@ -155,7 +173,8 @@ class Wire(WebSocketServerProtocol):
         if self.throttle.flooding:
             self._flooded = True
             self.say_goodbye(POLICY_VIOLATION, refusal.text)
-            self.transport.pauseProducing()
+            assert self.lane is not None
+            self.lane.close()
 
     def onMessageFrameBegin(self, length: int) -> None:
         super().onMessageFrameBegin(length)

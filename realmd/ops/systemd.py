@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
+from ..runtime.daemon import Stage
 from ..runtime.periodic import Periodic
 
 #: How often (s) the status is told where no watchdog is wanted.
@@ -32,7 +33,11 @@ class Notifier:
 
     log = Logger()
 
-    def __init__(self, address: str = "", watchdog_us: int = 0) -> None:
+    def __init__(
+        self, status: Callable[[], str] = lambda: "", address: str = "", watchdog_us: int = 0
+    ) -> None:
+        """`status` makes the line that `systemctl status` shows."""
+        self._status = status
         self._address = "\0" + address[1:] if address.startswith("@") else address
         #: Within how many seconds systemd wants a sign of life; 0: it does not.
         self.watchdog = watchdog_us / 1_000_000
@@ -42,38 +47,50 @@ class Notifier:
             self._socket.setblocking(False)
 
     @classmethod
-    def of(cls, environ: MutableMapping[str, str]) -> Notifier:
+    def of(cls, environ: MutableMapping[str, str], status: Callable[[], str]) -> Notifier:
         """As the variables tell, which are taken out: no child is to speak for the daemon."""
         address = environ.pop("NOTIFY_SOCKET", "")
         wanted = environ.pop("WATCHDOG_USEC", "")
         process = environ.pop("WATCHDOG_PID", str(os.getpid()))
         ours = process == str(os.getpid()) and wanted.isdecimal()
-        return cls(address, int(wanted) if ours else 0)
+        return cls(status, address, int(wanted) if ours else 0)
 
     @property
     def listened_to(self) -> bool:
         """Whether there is a service manager to tell."""
         return self._socket is not None
 
-    def ready(self, status: str) -> None:
-        """It serves: `systemctl start` returns now."""
-        self._tell(f"READY=1\nSTATUS={status}")
+    def stage(self, clock: IReactorTime) -> Stage:
+        """To begin last and end first: `ready`, signs of life meanwhile, `stopping`."""
+        stage = Stage("systemd", self.ready, self.stopping)
+        self.heartbeat(clock).setServiceParent(stage)
+        return stage
 
-    def reloading(self) -> None:
-        """It reads its configuration again; `ready` ends that."""
+    def ready(self) -> None:
+        """It serves: `systemctl start` returns now."""
+        self._tell(f"READY=1\nSTATUS={self._status()}")
+
+    def reload(self, work: Callable[[], None] | None) -> None:
+        """What SIGHUP does: `work`, which reads again what can be read again, or nothing."""
         self._tell("RELOADING=1")
+        if work is not None:
+            work()
+        self.ready()
 
     def stopping(self) -> None:
         self._tell("STOPPING=1\nSTATUS=stopping")
 
-    def heartbeat(self, clock: IReactorTime, status: Callable[[], str]) -> Periodic:
-        """The sign of life, at half of the time that systemd waits for it, with a line for its status.
+    def heartbeat(self, clock: IReactorTime) -> Periodic:
+        """The sign of life, at half of the time that systemd waits for it, with the status.
 
         It comes from the reactor: when that hangs, it stays away, and systemd aborts the
         process and starts it again.
         """
-        every = self.watchdog / 2 or STATUS_EVERY
-        return Periodic("watchdog", every, lambda _: self._tell(f"WATCHDOG=1\nSTATUS={status()}"), clock)
+
+        def alive(count: int) -> None:
+            self._tell(f"WATCHDOG=1\nSTATUS={self._status()}")
+
+        return Periodic("watchdog", self.watchdog / 2 or STATUS_EVERY, alive, clock)
 
     def close(self) -> None:
         if self._socket is not None:

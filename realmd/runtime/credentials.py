@@ -12,9 +12,11 @@ from twisted.logger import Logger
 from ..identity.keys import Entropy, KeyRing
 from ..identity.tokens import Statement, Verifier, sign
 from ..ops.secrets import read_secret, write_secret
+from ..settings.auth import Auth
 
 #: The file's name in the state folder.
 FILE: Final = "token-keys"
+DAY_MS: Final = 86_400_000
 
 
 class Lifetimes(Struct, frozen=True):
@@ -22,6 +24,11 @@ class Lifetimes(Struct, frozen=True):
 
     token: int
     key: int
+
+    @classmethod
+    def of(cls, auth: Auth) -> Lifetimes:
+        """Those that the settings say."""
+        return cls(auth.token_days * DAY_MS, auth.key_days * DAY_MS)
 
 
 class Credentials:

@@ -24,6 +24,7 @@ from ..world import queries
 from ..world.caller import Caller
 from ..world.commands import Command, Delegate, Heard, Register, SetOwner, TokenRotate
 from ..world.engine import Outcome, World
+from ..world.rules import sanctions
 from ..world.rules.authority import objection
 from .credentials import Credentials
 from .history import History
@@ -67,6 +68,8 @@ class Realm:
         self._catalogue = catalogue
         self._port = port
         self._credentials = credentials
+        #: Lists other realms; none are known without relays.
+        self.worlds: Callable[[], list[dict[str, Any]]] = list
 
     def room_at(self, public_url: str) -> views.Room:
         """The room, told where its page is."""
@@ -121,7 +124,10 @@ class Realm:
 
     async def _query(self, query: queries.Query, caller: Caller) -> Answer:
         agent_id = getattr(query, "agent_id", None)
-        if isinstance(query, queries.AgentInbox | queries.Login) and agent_id is not None:
+        personal = isinstance(query, queries.AgentInbox | queries.Login)
+        if (barred := sanctions.refused(self.world, agent_id if personal else None, caller)) is not None:
+            return refusal(barred)
+        if personal and agent_id is not None:
             if agent_id in self.world.atlas.inhabitants:
                 return refusal(Rejection("reserved", "reserved"))
             if (code := objection(self.world, agent_id, caller)) is not None:
@@ -153,6 +159,8 @@ class Realm:
                 return _ok(**views.room_info(world, room))
             case queries.RoomInvite():
                 return _ok(invite=views.invite(world, room))
+            case queries.WorldsList():
+                return _ok(worlds=self.worlds())
             case queries.RoomSkills():
                 return _ok(directory=views.skills(world))
             case queries.Describe():
@@ -206,8 +214,11 @@ def refusal(rejection: Rejection) -> Answer:
     """The answer of a refusal; an unknown agent is the sender's own mistake."""
     if rejection.code == "unknown_agent":
         return Answer({"ok": False, "error": rejection.text, "code": rejection.code}, fault=True)
-    answer = {"ok": False, "error": rejection.text, "code": rejection.code}
-    return Answer({**answer, "reason": REFUSALS[rejection.code]})
+    answer: dict[str, Any] = {"ok": False, "error": rejection.text, "code": rejection.code}
+    answer["reason"] = rejection.reason or REFUSALS[rejection.code]
+    if rejection.until is not None:
+        answer["until"] = rejection.until or None
+    return Answer(answer)
 
 
 def _ok(**fields: Any) -> Answer:

@@ -24,6 +24,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from ..settings.room import Think
 from ..world.commands import Command, Inhabit, WorldAction
 from ..world.events import Durable, Event, Private
 from ..world.minds import MINDS, Mind, view_of
@@ -50,6 +51,16 @@ class Spans(Struct, frozen=True):
     respawn_after: float = 5.0
     respawn_max: float = 300.0
     steady: float = 60.0
+
+    @classmethod
+    def of(cls, think: Think) -> Spans:
+        """Those that the settings say."""
+        return cls(
+            interval=think.interval_ms / 1000,
+            budget=think.budget_ms / 1000,
+            respawn_after=think.respawn_after_s,
+            respawn_max=think.respawn_max_s,
+        )
 
 
 class Inhabitant:

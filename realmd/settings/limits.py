@@ -27,7 +27,7 @@ class Limits(Section, frozen=True):
     burst_s: Annotated[
         float,
         Meta(ge=1, le=60, description="Seconds' worth of a share that may come at once."),
-    ] = 2.0
+    ] = 1.0
     flood_refusals: Annotated[
         int,
         Meta(ge=1, le=100_000, description="A connection that was refused so often in 10 s is closed."),

@@ -27,7 +27,11 @@ class Room(Section, frozen=True):
         int, Meta(ge=1, le=10_000, description="Seats: how many agents may be present at once.")
     ] = 50
     relays: Annotated[
-        tuple[RelayUrl, ...], Meta(max_length=32, description="Nostr relays named in invitations.")
+        tuple[RelayUrl, ...],
+        Meta(
+            max_length=32,
+            description="Nostr relays that the realm is on (see [nostr]), named in invitations.",
+        ),
     ] = ()
 
 

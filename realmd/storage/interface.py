@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
+
+from realmd.settings.storage import Storage
+
+DAY_MS: Final = 86_400_000
 
 #: (table of `world.tables.KINDS`, key) → the row to keep, or None to delete it.
 Rows = Mapping[tuple[str, str], Struct | None]
@@ -40,6 +45,15 @@ class Retention(Struct, frozen=True):
     events_age: int
     messages_age: int
     max_bytes: int
+
+    @classmethod
+    def of(cls, storage: Storage) -> Retention:
+        """What the settings say."""
+        return cls(
+            events_age=storage.events_days * DAY_MS,
+            messages_age=storage.messages_days * DAY_MS,
+            max_bytes=storage.max_mb * 1_048_576,
+        )
 
 
 class Pruned(Struct, frozen=True):

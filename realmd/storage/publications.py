@@ -15,6 +15,8 @@ from .store import Store
 _PUBLIC: Final = (
     "SELECT seq, body FROM events WHERE to_agent_id IS NULL AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 )
+_COUNT: Final = "SELECT COUNT(*) FROM events WHERE seq > ? AND seq <= ?"
+_SEQS: Final = "SELECT seq FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
 _KEEP: Final = (
     "INSERT INTO publications (number, event, pending) VALUES (?, ?, ?)"
     " ON CONFLICT (number) DO UPDATE SET pending = excluded.pending"
@@ -52,6 +54,9 @@ class IPublications(Interface):
 
     def public(after: int, up_to: int, limit: int) -> Deferred[list[tuple[int, bytes]]]:  # type: ignore[misc]
         """(seq, body) of the first `limit` public events with `after` < seq <= `up_to`."""
+
+    def missing(after: int, up_to: int, limit: int) -> Deferred[list[int]]:  # type: ignore[misc]
+        """The first `limit` numbers with `after` < seq <= `up_to` of which the journal has no event."""
 
 
 @implementer(IPublications)
@@ -94,5 +99,22 @@ class Publications:
         def work(cursor: Any) -> list[tuple[int, bytes]]:
             cursor.execute(self._store.sql(_PUBLIC), (after, up_to, limit))
             return [(seq, body.encode()) for seq, body in cursor.fetchall()]
+
+        return self._store.run(work)
+
+    def missing(self, after: int, up_to: int, limit: int) -> Deferred[list[int]]:
+        def work(cursor: Any) -> list[int]:
+            cursor.execute(self._store.sql(_COUNT), (after, up_to))
+            if cursor.fetchone()[0] == up_to - after:  # as a rule
+                return []
+            cursor.execute(self._store.sql(_SEQS), (after, up_to))
+            found: list[int] = []
+            last = after
+            for (seq,) in iter(cursor.fetchone, None):  # adbapi lets nobody iterate
+                found += range(last + 1, min(seq, last + 1 + limit - len(found)))
+                last = seq
+                if len(found) >= limit:
+                    return found
+            return [*found, *range(last + 1, min(up_to, last + limit - len(found)) + 1)]
 
         return self._store.run(work)

@@ -32,3 +32,15 @@ async def test_private_events_are_not_among_the_public_ones(store: Store) -> Non
     await store.commit([entry(1), entry(2, to="b"), entry(3), entry(4), entry(5)], {}, 5)
     assert [seq for seq, _ in await Publications(store).public(0, 4, 9)] == [1, 3, 4]
     assert [seq for seq, _ in await Publications(store).public(1, 5, 2)] == [3, 4]
+
+
+@pytest_twisted.ensureDeferred
+async def test_numbers_without_an_event_are_found(store: Store) -> None:
+    """Whoever publishes the journal knows which events were pruned before; private ones are not missing."""
+    await store.commit([entry(1), entry(3, to="b"), entry(7)], {}, 9)
+    outbox = Publications(store)
+    assert await outbox.missing(0, 1, 9) == []
+    assert await outbox.missing(0, 3, 9) == [2]
+    assert await outbox.missing(0, 9, 99) == [2, 4, 5, 6, 8, 9]
+    assert await outbox.missing(3, 9, 2) == [4, 5]
+    assert await outbox.missing(7, 9, 1) == [8]

@@ -359,3 +359,12 @@ def test_any_content_is_read_or_refused(content: str, tags: tuple[tuple[str, ...
         assert isinstance(outcome(log.read_checkpoint, event, REALM, "cavern"), Head | Unreadable)
         if event.id not in {batch.id for batch in BATCHES}:
             assert read([event, *BATCHES], LAST).entries == tuple(ENTRIES)
+
+
+def test_what_was_gone_before_it_could_be_published_is_named() -> None:
+    """A batch names the numbers that its writer had lost; they are not taken for private ones."""
+    entries = [chat(1), chat(4), chat(9)]
+    cut = log.cut("cavern", Head(), entries, 10, NOW, 60_000, lost=[2, 7, 11])
+    report = read([published(cut.draft)])
+    assert (report.entries, report.omitted) == (tuple(entries), (2, 7))
+    assert cut.after.to_seq == 10
