@@ -238,7 +238,10 @@ def door_limits() -> str:
         )
     fixed = [
         ("Header lines of a request", f"{Channel.maxHeaders}, of {Channel.totalHeadersSize} bytes together"),
-        ("Price of a request, message or frame", f"1, and 1 more for each further {PIECE} bytes"),
+        (
+            "Price of a request, message or frame",
+            f"1, and 1 more for each {PIECE} bytes of it and of the answer",
+        ),
         ("Price of a file of the page", f"{FILE_COST:g}"),
         ("Price of ``playerJoin`` and of ``/metrics``", f"{HEAVY_COST:g}"),
         ("Registrations of a network", f"{NETWORK_REGISTRATIONS} times those of an address"),

@@ -24,6 +24,8 @@ from .console.alert import add_alert, alert
 from .console.doctor import add_doctor, doctor
 from .console.logs import add_logs, logs
 from .console.status import add_status, add_top, status, top
+from .nostr.command import add_nostr, nostr
+from .nostr.rebuild_command import add_rebuild, rebuild
 from .ops.setup_command import add_setup, setup
 from .settings import Config
 
@@ -76,6 +78,8 @@ SUBCOMMANDS = {
     "kick": Subcommand("send an agent out, or close a connection", operator.add_kick, operator.kick),
     "logs": Subcommand("show what the realm wrote to the journal", add_logs, logs),
     "mute": Subcommand("let nobody hear an agent", operator.add_sanction, operator.mute),
+    "nostr": Subcommand("show, import or back up the realm's Nostr key", add_nostr, nostr),
+    "rebuild": Subcommand("make a lost realm anew from its relays", add_rebuild, rebuild),
     "restore": Subcommand("restore the realm from a backup", add_restore, restore),
     "revoke": Subcommand("take tokens, keys or owners back", operator.add_revoke, operator.revoke),
     "rollback": Subcommand("go back to before the last upgrade", add_rollback, rollback),

@@ -19,7 +19,8 @@ from ..ops.network import Sparing
 from ..settings.limits import Limits
 from .peers import Peer
 
-#: Bytes that one request or message may have at the price of one; each such piece more costs one more.
+#: Bytes that one request or message, and its answer, may have at the price of one; each such
+#: piece more costs one more.
 PIECE: Final = 4096
 #: What else costs more or less than one: a file of the page (a browser loads some hundred at once),
 #: and what makes an agentId or collects all metrics.
@@ -64,6 +65,11 @@ class Bucket:
             return 0.0
         return (wanted - self._level) / rate.per_second
 
+    def owe(self, rate: Rate, cost: float, now: float) -> None:
+        """Take `cost`, there or not."""
+        self._fill(rate, now)
+        self._level -= cost
+
     def is_full(self, rate: Rate, now: float) -> bool:
         """Whether to forget it would give its owner nothing."""
         self._fill(rate, now)
@@ -93,6 +99,13 @@ class Table:
 
     def take(self, key: str, cost: float, now: float) -> float:
         """See `Bucket.take`."""
+        return self._of(key, now).take(self.rate, cost, now)
+
+    def owe(self, key: str, cost: float, now: float) -> None:
+        """See `Bucket.owe`."""
+        self._of(key, now).owe(self.rate, cost, now)
+
+    def _of(self, key: str, now: float) -> Bucket:
         bucket = self._buckets.get(key)
         if bucket is not None:
             self._buckets.move_to_end(key)
@@ -100,7 +113,7 @@ class Table:
             bucket = self._buckets[key] = Bucket(self.rate, now)
         else:
             bucket = self._newcomers = self._newcomers or Bucket(self.rate, now)
-        return bucket.take(self.rate, cost, now)
+        return bucket
 
     def _forget(self, now: float) -> bool:
         """Make room, if one of the longest unused is full."""
@@ -172,6 +185,17 @@ class Throttle:
                 rates.flood(door, peer, refusal.limit)
         return refusal
 
+    def answered(self, peer: Peer, size: int, shared: bool = False) -> None:
+        """Take the price of an answer of `size` bytes: short questions may have long ones."""
+        cost = size // PIECE
+        if not cost:
+            return
+        rates = self._rates
+        now = rates.clock.seconds()
+        if not shared:
+            self._share.owe(rates.connection, cost, now)
+        rates.owe(peer, cost, now)
+
 
 class RateLimits:
     """The shares of all addresses and networks; what runs on this host (`Peer.local`) has no bounds there."""
@@ -205,6 +229,12 @@ class RateLimits:
         if wait := self._networks.take(peer.network, cost, now):
             return Refusal("network", wait)
         return None
+
+    def owe(self, peer: Peer, cost: float, now: float) -> None:
+        """Take `cost` of it, there or not."""
+        if not peer.local:
+            self._addresses.owe(peer.source, cost, now)
+            self._networks.owe(peer.network, cost, now)
 
     def connect(self, peer: Peer) -> Refusal | None:
         """A connection from `peer`, which costs it as much as a request."""

@@ -20,6 +20,8 @@ from twisted.web.http_headers import Headers
 
 #: What a client over a Unix socket has for an address.
 UNIX: Final = "unix"
+#: Characters of an address as text, an IPv4 one in IPv6's clothes.
+LONGEST_ADDRESS: Final = 45
 #: Hops of a forwarding header that are looked at, from the right.
 MOST_HOPS: Final = 16
 #: Bits of the network that an address belongs to, by IP version, and of what one host has for itself.
@@ -162,8 +164,14 @@ def peer_at(address: str, local: bool = False) -> Peer:
 
 def parse(text: str) -> IPv4Address | IPv6Address | None:
     """An address, without its zone, and as IPv4 if it is one in IPv6's clothes; None if it is none."""
+    text = text.partition("%")[0]
+    return _parsed(text) if len(text) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(4096)  # it takes longer than anything else that is done for a connection
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

@@ -10,13 +10,15 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
 
+from .peers import Peer
 from .turns import Lane
 
 if TYPE_CHECKING:
     from .http import Door, DoorFactory
     from .limits import Throttle
-    from .peers import Peer
 
+#: Before it is known who sends a request.
+NOBODY: Final = Peer("", "")
 JSON: Final = b"application/json; charset=utf-8"
 
 
@@ -32,7 +34,7 @@ class Request(http.Request):
     #: Bytes of the body.
     received = 0
     #: Who sends it, as the door found out.
-    peer: Peer
+    peer = NOBODY
     #: A proxy has said so: others may send their requests on the same connection.
     proxied = False
 
@@ -73,8 +75,11 @@ class Request(http.Request):
         return body
 
     def answer(self, fields: Any, status: int = http.OK) -> None:
-        """Answer with `fields` as JSON."""
-        self.send(msgspec.json.encode(fields), JSON, status)
+        """Answer with `fields` as JSON, which is charged to the client if it is long."""
+        body = msgspec.json.encode(fields)
+        if self.peer is not NOBODY and not self.gone:
+            self.channel.throttle.answered(self.peer, len(body), self.proxied)
+        self.send(body, JSON, status)
 
     def send(self, body: bytes, content_type: bytes, status: int = http.OK) -> None:
         """Answer with `body`; headers set before are kept."""
@@ -112,6 +117,8 @@ class Channel(http.HTTPChannel):
     throttle: Throttle
     #: Requests that wait for their turn, or until the client has taken the answers before.
     lane: Lane
+    #: It takes no more just now.
+    _clogged = False
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -131,21 +138,29 @@ class Channel(http.HTTPChannel):
             self._parse(extra)
 
     def _ready(self) -> bool:
-        return self.refused or not (self._handlingRequest or self.paused)
+        return self.refused or not (self._handlingRequest or self._clogged)
+
+    @property
+    def paused(self) -> bool:  # type: ignore[override]
+        """Asked for after each line: whether the rest has to wait."""
+        return self._clogged or self.lane.over
 
     def pauseProducing(self) -> None:
         """The client takes no more answers: no more are made, of what it has asked for already, either."""
-        self.paused = True
+        self._clogged = True
         super().pauseProducing()
 
     def resumeProducing(self) -> None:
-        self.paused = False
+        self._clogged = False
         super().resumeProducing()
-        if self._buffer:
-            self._parse(b"")
         self.lane.go_on()
 
     def _parse(self, data: bytes) -> None:
+        self._read(data)
+        if self._buffer and self.paused:
+            self.lane.unread(self.clearLineBuffer())
+
+    def _read(self, data: bytes) -> None:
         if self.refused:
             return
         if not self._answering:

@@ -1,4 +1,4 @@
-"""Whose turn it is: what clients send is worked off a slice at a time, of those first who used the least.
+"""Whose turn it is: what clients send is worked off a slice at a time, and who sends little goes first.
 
 One read of a socket may bring a thousand requests, and a thousand sockets may be ready at once;
 by itself, the reactor would work all of that off before the next tick.  Here it does a
@@ -13,12 +13,13 @@ from heapq import heappop, heappush
 from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from ..figures import Figures
 
-#: What a protocol is given at once (bytes): some requests at most.
-PIECE: Final = 1024
+#: What a protocol is given at once (bytes).
+PIECE: Final = 4096
 #: How long (s) one connection is served in a row, and all of them in one turn of the reactor.
 SLICE: Final = 0.002
 TURN: Final = 0.01
@@ -37,11 +38,15 @@ Work = Callable[[bytes], Any]
 class Lane:
     """What one connection has sent and is not worked off, at most what one read of its socket brings.
 
-    `work` is given the bytes in order, while `ready()`.  To the protocol, it stands for the
-    `source` that it may pause and resume.
+    `work` is given the bytes in order, while `ready()`; when its time is `over`, it gives back
+    (`unread`) what it has not begun.  To the protocol, a lane stands for the `source` that it may
+    pause and resume.
     """
 
-    __slots__ = ("_backlog", "_held", "_seen", "_source", "_turns", "_used", "_work", "queued", "ready")
+    __slots__ = (
+        "_backlog", "_held", "_reading", "_seen", "_source", "_turns", "_until", "_used", "_work", "queued",
+        "ready",
+    )  # fmt: skip
 
     def __init__(self, turns: Turns, source: Any, work: Work, ready: Callable[[], bool]) -> None:
         self._turns = turns
@@ -50,39 +55,41 @@ class Lane:
         self.ready = ready
         self._backlog = bytearray()
         self._held = False
-        #: It is in the queue.
+        self._reading = True
+        #: It is in the queue, or being served.
         self.queued = False
         self._used = NEWCOMER
-        self._seen = turns.clock.seconds()
+        self._seen = self._until = turns.clock.seconds()
+
+    @property
+    def over(self) -> bool:
+        """Whether its slice has ended."""
+        return self._turns.clock.seconds() >= self._until
 
     def take(self, data: bytes) -> None:
         """This has been read."""
-        turns = self._turns
-        if self._backlog or not turns.free or not self.ready():
-            self._backlog += data
-            self._source.pauseProducing()
-            turns.ask(self)
-        elif len(data) <= PIECE:
-            began = turns.clock.seconds()
-            self._work(data)
-            turns.charge(self, began)
-        else:
-            self._backlog += data
+        turns, fresh = self._turns, not self._backlog
+        self._backlog += data
+        if fresh and turns.free and self.ready():
             turns.serve(self)
+        else:
+            self._stop_reading()
+            turns.ask(self, fresh)
 
     def work_off(self, until: float) -> None:
         """Go on until that time, or until it cannot."""
+        self._until = until
         while self._backlog and self.ready():
             piece = bytes(self._backlog[:PIECE])
             del self._backlog[:PIECE]
             self._work(piece)
-            if self._turns.clock.seconds() >= until:
+            if self._backlog and self.over:
                 break
 
     def go_on(self) -> None:
         """It may be ready again."""
         if self._backlog:
-            self._turns.ask(self)
+            self._turns.ask(self, fresh=False)
 
     def unread(self, rest: bytes) -> None:
         """The protocol was given this, and leaves it to the next one."""
@@ -107,9 +114,20 @@ class Lane:
     def settle(self) -> None:
         """A slice has ended: read on, or do not."""
         if self._backlog:
-            self._source.pauseProducing()
-        elif not self._held:
+            self._stop_reading()
+        elif not (self._held or self._reading):
+            self._reading = True
             self._source.resumeProducing()
+
+    def give_up(self) -> None:
+        """The protocol has failed over what came."""
+        source = self._source
+        self.forget()
+        source.abortConnection()
+
+    def _stop_reading(self) -> None:
+        self._reading = False
+        self._source.pauseProducing()
 
     def used(self, now: float, more: float = 0.0) -> float:
         """Seconds that were spent on it, the older the less."""
@@ -121,12 +139,11 @@ class Lane:
 
     def pauseProducing(self) -> None:
         self._held = True
-        self._source.pauseProducing()
+        self._stop_reading()
 
     def resumeProducing(self) -> None:
         self._held = False
-        if not self._backlog:
-            self._source.resumeProducing()
+        self.settle()
 
     def stopProducing(self) -> None:
         self._source.stopProducing()
@@ -138,10 +155,13 @@ class Lane:
 class Turns:
     """All lanes: who is served when, and for how long in a row."""
 
+    log = Logger()
+
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock
         self.deferred = 0
-        self._queue: list[tuple[float, int, Lane]] = []
+        #: Those who have sent something new before those with a backlog; then by what they have used.
+        self._queue: list[tuple[bool, float, int, Lane]] = []
         self._spent = 0.0
         self._next: IDelayedCall | None = None
 
@@ -150,13 +170,13 @@ class Turns:
         """Whether nobody waits, and there is time left in this turn."""
         return not self._queue and self._spent < TURN
 
-    def ask(self, lane: Lane) -> None:
-        """`lane` waits for its turn, if it can go on at all."""
-        if lane.queued or not lane.ready():  # or it is being served
+    def ask(self, lane: Lane, fresh: bool) -> None:
+        """`lane` waits for its turn, if it can go on at all; `fresh`: it was empty before."""
+        if lane.queued or not lane.ready():
             return
         lane.queued = True
         self.deferred += 1
-        heappush(self._queue, (lane.used(self.clock.seconds()), self.deferred, lane))
+        heappush(self._queue, (not fresh, lane.used(self.clock.seconds()), self.deferred, lane))
         self._wake()
 
     def serve(self, lane: Lane) -> None:
@@ -165,19 +185,17 @@ class Turns:
         lane.queued = True
         try:
             lane.work_off(began + SLICE)
-        finally:
-            lane.queued = False
-            self.charge(lane, began)
-            lane.settle()
-            lane.go_on()
-
-    def charge(self, lane: Lane, began: float) -> None:
-        """What was done since then was for `lane`."""
+        except Exception:
+            self.log.failure("what a client sent could not be worked off")
+            lane.give_up()
+        lane.queued = False
         now = self.clock.seconds()
         lane.used(now, now - began)
         self._spent += now - began
         if self._spent >= LITTLE:
             self._wake()
+        lane.settle()
+        lane.go_on()
 
     def _wake(self) -> None:
         if self._next is None:
@@ -188,7 +206,7 @@ class Turns:
         self._next = None
         self._spent = 0.0
         while self._queue and self._spent < TURN:
-            self.serve(heappop(self._queue)[2])
+            self.serve(heappop(self._queue)[3])
         if self._queue:
             self._wake()
 
@@ -218,6 +236,7 @@ class Nobody:
     def resumeProducing(self) -> None: ...
     def stopProducing(self) -> None: ...
     def unregisterProducer(self) -> None: ...
+    def abortConnection(self) -> None: ...
 
 
 NOBODY: Final = Nobody()

@@ -116,6 +116,7 @@ class Wire(WebSocketServerProtocol):
     def tell(self, kind: str, /, **fields: Any) -> None:
         """Send one message to this client alone."""
         frame = encode.message(kind, **fields)
+        self.throttle.answered(self.client, len(frame))
         self.outbox.deliver(frame, frame)
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
@@ -147,6 +148,10 @@ class Wire(WebSocketServerProtocol):
         """Of a flood, not even what has arrived already is looked at."""
         going_on: bool = super().processData()
         if self._flooded:
+            self.data = b""
+            return False
+        if going_on and self.lane is not None and self.lane.over:
+            self.lane.unread(self.data)
             self.data = b""
             return False
         return going_on

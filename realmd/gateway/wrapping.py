@@ -13,6 +13,7 @@ from twisted.protocols.haproxy._v2parser import V2Parser
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
+from zope.interface import directlyProvides, providedBy
 
 from ..ops.network import Sparing
 from .certificates import Certificates
@@ -45,6 +46,7 @@ class ProxyHeader(ProtocolWrapper):
     def makeConnection(self, transport: Any) -> None:
         self.factory.waiting += 1
         self._deadline = self.factory.clock.callLater(self.factory.patience, self._wrong, "late")
+        directlyProvides(self, providedBy(transport))  # else nobody knows that it can be paused
         Protocol.makeConnection(self, transport)
         self.factory.registerProtocol(self)
 

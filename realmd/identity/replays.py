@@ -28,6 +28,10 @@ class Replays:
     def __len__(self) -> int:
         return len(self._used)
 
+    def __contains__(self, event_id: str) -> bool:
+        """Whether the event of this id (hex) was used."""
+        return bytes.fromhex(event_id) in self._used
+
     def admit(self, proof: Proof, now: int) -> None:
         """Take `proof` at `now` (ms); raises `BadProof`: replayed, stale, or busy when full."""
         # A clock that is set back must not revive proofs that were forgotten on time.

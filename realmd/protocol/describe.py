@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import inspect
@@ -23,8 +24,9 @@ _SIMPLE: Final = {
 }
 
 
+@lru_cache(4)  # it takes some ms to make, and anybody may ask
 def describe(endpoint: str, port: int) -> dict[str, Any]:
-    """The `skill` that agents read to learn the room's commands."""
+    """The `skill` that agents read to learn the room's commands; shared, so not to be changed."""
     return {
         "name": "world-room",
         "version": VERSION,

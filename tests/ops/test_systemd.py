@@ -61,8 +61,9 @@ def test_systemd_hears_when_it_serves_that_it_lives_and_that_it_stops(
 def test_the_heartbeat_keeps_half_of_the_time_allowed(tmp_path: Path, manager: socket.socket) -> None:
     """A busy machine has a whole second heartbeat to spare before systemd takes the realm for hung."""
     clock = Clock()
-    notifier = Notifier.of(environ := {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "10000000"})
-    heartbeat = notifier.heartbeat(clock, lambda: "well")
+    environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "10000000"}
+    notifier = Notifier.of(environ, lambda: "well")
+    heartbeat = notifier.heartbeat(clock)
     heartbeat.startService()
     clock.advance(5)
     assert manager.recv(4096) == b"WATCHDOG=1\nSTATUS=well"
@@ -79,8 +80,8 @@ def test_the_heartbeat_keeps_half_of_the_time_allowed(tmp_path: Path, manager: s
 def test_a_message_nobody_takes_ends_nothing(tmp_path: Path) -> None:
     """A service manager that is away, or not there at all, does not trouble the realm."""
     for address in ("", str(tmp_path / "nobody"), "@nobody-listens-here"):
-        notifier = Notifier(address)
-        notifier.ready("well")
+        notifier = Notifier(lambda: "well", address)
+        notifier.ready()
         notifier.stopping()
         notifier.close()
 
@@ -88,7 +89,7 @@ def test_a_message_nobody_takes_ends_nothing(tmp_path: Path) -> None:
 def test_another_process_variables_mean_nothing() -> None:
     """What was meant for a parent is neither obeyed nor handed on."""
     environ = {"WATCHDOG_PID": "1", "WATCHDOG_USEC": "1000000"}
-    assert Notifier.of(environ).watchdog == 0
+    assert Notifier.of(environ, lambda: "").watchdog == 0
     assert environ == {}
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 import pytest_twisted
 from msgspec.structs import replace
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
+from realmd.gateway.relay.pool import Pool
 from realmd.gateway.relay.work import difficulty
 from realmd.identity import nostr_event
 from realmd.identity.nostr_event import Event
 
-from .scene import BRISK, PUBKEY, LocalRelay, note, pool_up, until
+from .hostile import reactor
+from .scene import BRISK, PUBKEY, SIGNER, LocalRelay, note, pool_up, until
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +139,17 @@ async def test_a_relay_that_was_away_gets_what_it_missed(relay: LocalRelay) -> N
     assert sorted(event.content for event in got) == sorted(
         ["before", *(e.content for e in waiting), "after"]
     )
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_pool_can_be_stopped_at_any_moment(relay: LocalRelay) -> None:
+    """Whatever a link is at (connecting, its handshake, the relay's description), it ends at once."""
+    for wait in range(30):
+        pool = Pool(
+            reactor, [relay.url], signer=SIGNER, run=deferToThread, now=lambda: 0, rng=Random(1), bounds=BRISK
+        )
+        pool.startService()
+        await deferLater(reactor, wait * 0.0005)
+        stopped = pool.stopService()
+        assert stopped is not None
+        await stopped.addTimeout(5.0, reactor)

@@ -196,8 +196,9 @@ class Client(Service):
             await link.when_open().addTimeout(bounds.connecting, self._reactor)
             self._link = link
             await self._describe()
-            if not self._ending:
-                self._attach(link)
+            if self._ending:  # cancelled in there, which an HTTP request makes another failure of
+                return "not needed any more"
+            self._attach(link)
             return await link.when_ended()
         except TimeoutError:
             return "no handshake in time"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from random import SystemRandom
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ...figures import Figures
-from ...identity import gift_wrap, nostr_event
+from ...identity import nostr_event
 from ...identity.errors import BadEvent
 from ...identity.nostr_event import Event
 from ...protocol.nostr import classic
@@ -39,8 +37,6 @@ from .voice import Voice
 
 #: The mark under which the channel is kept: the event (JSON) that made it.
 CHANNEL: Final = "channel"
-#: The kind of a private message (NIP-17).
-PRIVATE_MESSAGE: Final = 14
 #: How long (s) relays are given to take what is said last, and how long a first life looks for what
 #: an earlier one left at relays that are away, once another has answered.
 FAREWELL: Final = 0.8
@@ -106,13 +102,9 @@ class Bridge(MultiService):
         """As `publish_now`, of an event that is signed already: a gift wrap."""
         return self.pool.publish(event)
 
-    async def tell(self, receiver: str, text: str) -> None:
-        """A private message (NIP-17) to `receiver` (pubkey, hex), kept until relays have it."""
-        draft = Draft(PRIVATE_MESSAGE, self.voice.seconds(), (("p", receiver),), text)
-        wrapped = gift_wrap.wrap(
-            draft, self.key.secret, receiver, self.voice.seconds(), entropy=os.urandom, rng=SystemRandom()
-        )
-        await self.outbox.add([wrapped], {})
+    async def keep_signed(self, event: Event) -> None:
+        """As `publish_signed`, but it waits in the outbox until relays have it.  Raises `StorageError`."""
+        await self.outbox.add([event], {})
 
     # -- its life ------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 /** What the buildings hold: the bulletin board, the plugin catalogue, the portal to other worlds. */
 import { ask, h, need, seldom } from '../dom.js';
 import { clock, date, t } from '../strings.js';
+import { Worlds } from './worlds.js';
 
 export class Places {
   /** @param {import('../state.js').State} state */
@@ -8,6 +9,7 @@ export class Places {
     this.state = state;
     this.box = need('places');
     this.loaded = false;
+    this.worlds = new Worlds();
     const soon = seldom(() => this.show(), 800);
     state.addEventListener('event', (event) => {
       const { worldType } = /** @type {CustomEvent} */ (event).detail.event;
@@ -25,9 +27,10 @@ export class Places {
     this.box.replaceChildren(
       this.section(of('board'), t('places.board'), posts(board.posts ?? [])),
       this.section(of('market'), t('places.catalogue'), plugins(catalogue.skills ?? [])),
-      this.section(of('portal'), t('places.portal'), invitation(portal.invite)),
+      this.section(of('portal'), t('places.portal'), [this.worlds.box, ...invitation(portal.invite)]),
       ...this.state.atlas.buildings.filter((one) => !['board', 'market', 'portal'].includes(one.kind)).map((one) => this.section(one, one.name, [])),
     );
+    this.worlds.fetch();
   }
 
   /** @param {import('../state.js').Building | undefined} building @param {string} title @param {HTMLElement[]} content */

@@ -1,0 +1,146 @@
+"""The bridge put together: the key, the relays, and what is said on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random, SystemRandom
+from typing import Any, Final, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+
+from ..clock import milliseconds
+from ..gateway.relay import work
+from ..gateway.relay.bounds import Bounds
+from ..gateway.relay.pool import Pool
+from ..gateway.relay.sending import Signer
+from ..gateway.request import JSON, Request
+from ..identity import bech32, gift_wrap
+from ..identity.nostr_event import Event
+from ..ops.checks import Check
+from ..ops.metrics import Metrics
+from ..protocol.nostr import presence
+from ..protocol.nostr.draft import Draft
+from ..runtime.daemon import Stage
+from ..runtime.journal import Journal
+from ..runtime.nostr.bridge import Bridge
+from ..runtime.nostr.interface import IPublications, Relays
+from ..runtime.nostr.key import Key
+from ..runtime.realm import Realm
+from ..settings import Config
+
+#: The daemon must be gone soon after it is asked to go.
+BOUNDS: Final = Bounds(closing=0.8)
+
+#: The kind of a private message (NIP-17).
+PRIVATE_MESSAGE: Final = 14
+
+
+class RelayError(Exception):
+    """A relay or key of the configuration that cannot be one; the text says which."""
+
+
+def bridge(
+    config: Config,
+    realm: Realm,
+    journal: Journal,
+    publications: IPublications,
+    reactor: Any,
+    rng: Random,
+    environ: Mapping[str, str] = os.environ,
+    bounds: Bounds | None = None,
+) -> Bridge:
+    """The bridge that the configuration asks for, not started.  Raises `RelayError`."""
+    bounds = bounds or BOUNDS
+    state = config.storage.state
+    key = Key(state, config.nostr.key_path(state), os.urandom, environ)
+
+    def wall() -> int:
+        return milliseconds(reactor)
+
+    def run(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args)
+
+    def mine(event: Event, bits: int) -> Deferred[Event]:
+        return Deferred.fromCoroutine(work.mine(event, bits, bounds.work_patience, reactor, run, rng))
+
+    urls = tuple(dict.fromkeys(config.room.relays)) if config.nostr.enabled else ()
+    # The key has what a signer has, but only once it is open: before that no relay is spoken to.
+    signer = cast(Signer, key)
+    try:
+        pool = Pool(reactor, urls, signer=signer, run=run, now=wall, rng=rng, bounds=bounds)
+    except ValueError as error:
+        raise RelayError(f"room.relays: {error}") from None
+    return Bridge(realm, journal, key, cast(Relays, pool), publications, config.nostr, reactor, wall, mine)
+
+
+def pages(made: Bridge, name: str) -> dict[bytes, Callable[[Request], None]]:
+    """Path → handler: who `name` at this host is (NIP-05), for the pages of every site."""
+
+    def nostr_json(request: Request) -> None:
+        names = {name: made.key.pubkey} if name and made.key.pubkey else {}
+        request.setHeader(b"access-control-allow-origin", b"*")
+        request.send(presence.nip05(names, made.room.relays), JSON)
+
+    return {b"/.well-known/nostr.json": nostr_json}
+
+
+def messenger(made: Bridge, npub: str) -> Callable[[str], Awaitable[None]] | None:
+    """What sends the operator a private message (NIP-17), if the realm is on relays and there is one.
+
+    Raises `RelayError` for an npub that is none.
+    """
+    if not (made.enabled and npub):
+        return None
+    try:
+        operator = bech32.decode("npub", npub).hex()
+    except bech32.BadBech32 as error:
+        raise RelayError(f"alerts.operator_npub: {error}") from None
+    rng = SystemRandom()
+
+    async def send(text: str) -> None:
+        now = made.voice.seconds()
+        draft = Draft(PRIVATE_MESSAGE, now, (("p", operator),), text)
+        secret = made.key.secret
+        await made.keep_signed(gift_wrap.wrap(draft, secret, operator, now, entropy=os.urandom, rng=rng))
+
+    return send
+
+
+def stages(made: Bridge, last_seq: Callable[[], int]) -> tuple[Stage, Stage]:
+    """Its part of the daemon's life, after the store's: the relays, and what is said on them.
+
+    `last_seq` tells what the store had committed when it was opened.
+    """
+    relays = Stage("relays")
+    if made.enabled:
+        cast(Pool, made.pool).setServiceParent(relays)
+    publishing = Stage(
+        "publishing",
+        lambda: Deferred.fromCoroutine(made.start(last_seq())),
+        lambda: Deferred.fromCoroutine(made.stop()),
+    )
+    return relays, publishing
+
+
+def checks(made: Bridge) -> dict[str, Callable[[], Check]]:
+    """For /health: a realm without its relays is not what it was asked to be, but serves."""
+
+    def relays() -> Check:
+        trouble = made.trouble()
+        figures = {"connected": len(made.pool.connected()), "configured": len(made.pool.clients)}
+        return Check("degraded" if trouble else "ok", trouble, figures)
+
+    return {"relays": relays} if made.enabled else {}
+
+
+def watch(made: Bridge, metrics: Metrics) -> None:
+    """What the bridge and its relays are asked for at each scrape of /metrics."""
+    metrics.watch_all(made.figures())
+    metrics.watch_each(
+        "realmd_nostr_published_total", "Events handed to relays for good.", "kind",
+        lambda: {kind: float(count) for kind, count in made.outbox.published.items()},
+    )  # fmt: skip
+    for figure in made.pool.figures():
+        metrics.watch_each(figure.name, figure.text, figure.label, figure.values)

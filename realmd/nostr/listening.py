@@ -1,0 +1,101 @@
+"""What reads relays put together: commands of agents that are elsewhere, and other realms."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from random import SystemRandom
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+
+from ..clock import milliseconds
+from ..gateway.limits import HOUR, NETWORK_REGISTRATIONS, Rate, Table
+from ..ops.metrics import Metrics
+from ..runtime.daemon import Stage
+from ..runtime.nostr.bridge import Bridge
+from ..runtime.nostr.inlet import IAsks, Shares
+from ..runtime.nostr.remote import Remote
+from ..runtime.nostr.worlds import Portal
+from ..runtime.periodic import Periodic
+from ..runtime.realm import Realm
+from ..settings import Config
+
+#: Commands by relay: of one key, of all known agents (as of all strangers), and gift wraps opened.
+KEY_RATE: Final = Rate(1.0, 30.0)
+ALL_RATE: Final = Rate(20.0, 100.0)
+WRAPS_RATE: Final = Rate(20.0, 200.0)
+#: How often (s) answers that a relay did not take are offered again.
+EVERY: Final = 0.5
+
+
+class Listening:
+    """The two readers of the relays of `bridge`; without relays they hear nothing."""
+
+    def __init__(self, remote: Remote, portal: Portal, enabled: bool) -> None:
+        self.remote = remote
+        self.portal = portal
+        self.enabled = enabled
+
+    async def open(self) -> None:
+        """Ask relays.  Raises `StorageError`."""
+        self.portal.open()
+        await self.remote.open()
+
+    def close(self) -> None:
+        self.remote.close()
+        self.portal.close()
+
+
+def listening(config: Config, realm: Realm, bridge: Bridge, store: IAsks, reactor: Any) -> Listening:
+    """What listens to the relays of `bridge`, not started; from now on `realm` tells of other realms."""
+
+    def wall() -> int:
+        return milliseconds(reactor)
+
+    def run(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args)
+
+    limits = config.limits
+    hourly = limits.address_registrations * NETWORK_REGISTRATIONS  # all relays together are one network
+    shares = Shares(
+        keys=Table(KEY_RATE, limits.tracked),
+        all=Table(ALL_RATE, 2),
+        wraps=Table(WRAPS_RATE, 1),
+        newcomers=Table(Rate(hourly / HOUR, hourly), 1),
+    )
+    remote = Remote(
+        realm, bridge.pool, bridge.key, store, shares, bridge.voice.max_bytes, run, reactor, wall,
+        os.urandom, SystemRandom(),
+    )  # fmt: skip
+    portal = Portal(bridge.pool, lambda: bridge.key.pubkey, wall)
+    realm.worlds = portal.listings
+    return Listening(remote, portal, bridge.enabled)
+
+
+def stage(made: Listening, reactor: Any) -> Stage:
+    """Its part of the daemon's life: after the doors are open, and before they close."""
+    if not made.enabled:
+        return Stage("listening")
+    stage = Stage("listening", lambda: Deferred.fromCoroutine(made.open()), made.close)
+    Periodic("relay-remote", EVERY, made.remote.work, reactor).setServiceParent(stage)
+    return stage
+
+
+def watch(made: Listening, metrics: Metrics) -> None:
+    """What it is asked for at each scrape of /metrics; reasons are closed lists."""
+    metrics.watch_all(made.remote.figures())
+    metrics.watch_all(made.portal.figures())
+    metrics.watch_each(
+        "realmd_nostr_asks_refused_total", "Commands by relay that were not taken.", "reason",
+        lambda: {reason: float(n) for reason, n in made.remote.inlet.passed_over.items()},
+    )  # fmt: skip
+    metrics.watch_each(
+        "realmd_nostr_replies_total", "Answers and news by relay.", "outcome",
+        lambda: {outcome: float(n) for outcome, n in made.remote.replies.counts.items()},
+    )  # fmt: skip
+    metrics.watch_each(
+        "realmd_nostr_worlds_refused_total", "Announcements that were not taken.", "reason",
+        lambda: {reason: float(n) for reason, n in made.portal.passed_over.items()},
+    )  # fmt: skip

@@ -1,0 +1,260 @@
+"""What an attacker has: addresses, connections by the thousand, and one that it can also read."""
+
+from __future__ import annotations
+
+import json
+import random
+import selectors
+import socket
+import struct
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, Self
+
+from .wire import CLOSE, TEXT, frame, message, proxy_header, upgrade
+
+#: Longest wait (s) for an answer.
+PATIENCE: Final = 15.0
+#: Bytes read at once, and those that wait to be sent before more are made.
+CHUNK: Final = 65_536
+_HANG_UP_HARD: Final = struct.pack("ii", 1, 0)
+
+
+class Answer(NamedTuple):
+    """An HTTP answer; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Field:
+    """Where an attack takes place: it goes on until `stop` is set, at `full` strength if that is wanted."""
+
+    def __init__(self, port: int, folder: Any, full: bool = False, seed: int = 4) -> None:
+        self.port = port
+        self.folder = folder
+        self.full = full
+        self.rng = random.Random(seed)
+        self.stop = threading.Event()
+        #: Set once the attack is at its height, where that takes a while.
+        self.tally: Counter[str] = Counter()
+        self._near = 0
+
+    @property
+    def going_on(self) -> bool:
+        return not self.stop.is_set()
+
+    def strangers(self, networks: int, hosts: int) -> Iterator[str]:
+        """Addresses in so many networks, again and again (RFC 2544's, which nobody has)."""
+        while True:
+            for host in range(1, hosts + 1):
+                for network in range(networks):
+                    yield f"198.18.{network}.{host}"
+
+    def open(self, address: str | None) -> socket.socket:
+        """A connection under way that does not block, by a proxy from `address`; None: from this host itself.
+
+        The proxies' own addresses change, for each has only so many ports.
+        """
+        line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        line.setblocking(False)
+        self._near = self._near % 254 + 1
+        line.bind((f"127.0.{2 if address else 1}.{self._near}", 0))
+        line.connect_ex(("127.0.0.1", self.port))
+        return line
+
+
+def hang_up(line: socket.socket, hard: bool = False) -> None:
+    """Close; `hard`: with a reset, and no TIME_WAIT."""
+    if hard:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _HANG_UP_HARD)
+    line.close()
+
+
+class Client:
+    """One connection of a swarm: `out` is what it is to send yet."""
+
+    def __init__(self, line: socket.socket, address: str | None, out: bytes) -> None:
+        self.line = line
+        self.address = address
+        self.out = bytearray(out)
+        self.got = 0
+
+
+class Swarm:
+    """Many connections at once, in one thread.  With `deaf`, nothing that comes is read."""
+
+    def __init__(self, field: Field, deaf: bool = False) -> None:
+        self.field = field
+        self.clients: set[Client] = set()
+        self._wanted = selectors.EVENT_WRITE if deaf else selectors.EVENT_READ | selectors.EVENT_WRITE
+        self._idle = 0 if deaf else selectors.EVENT_READ
+        self._selector = selectors.DefaultSelector()
+
+    def open(self, address: str | None, first: bytes = b"") -> Client:
+        """Connect, and send `first`."""
+        header = proxy_header(address) if address else b""
+        client = Client(self.field.open(address), address, header + first)
+        self.clients.add(client)
+        self._selector.register(client.line, self._wanted, client)
+        self.field.tally["connections"] += 1
+        return client
+
+    def send(self, client: Client, data: bytes) -> None:
+        """Send it as soon as there is room."""
+        if not client.out and client in self.clients:
+            self._watch(client, self._wanted)
+        client.out += data
+
+    def turn(self, wait: float = 0.01) -> list[Client]:
+        """Send and read what can be; those whose connections have ended."""
+        ended = []
+        for key, ready in self._selector.select(wait):
+            client: Client = key.data
+            try:
+                alive = self._serve(client, ready)
+            except BlockingIOError:
+                continue
+            except OSError:
+                alive = False
+            if not alive:
+                self.drop(client)
+                ended.append(client)
+        return ended
+
+    def _serve(self, client: Client, ready: int) -> bool:
+        if ready & selectors.EVENT_READ:
+            data = client.line.recv(CHUNK)
+            client.got += len(data)
+            if not data:
+                return False
+        if ready & selectors.EVENT_WRITE:
+            del client.out[: client.line.send(client.out[:CHUNK])]
+            if not client.out:
+                self._watch(client, self._idle)
+        return True
+
+    def _watch(self, client: Client, events: int) -> None:
+        if events:
+            try:
+                self._selector.modify(client.line, events, client)
+            except KeyError:
+                self._selector.register(client.line, events, client)
+        else:
+            self._selector.unregister(client.line)
+
+    def drop(self, client: Client, hard: bool = False) -> None:
+        """Hang up."""
+        if client in self.clients:
+            self.clients.discard(client)
+            if client.line.fileno() in self._selector.get_map():
+                self._selector.unregister(client.line)
+            hang_up(client.line, hard)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in list(self.clients):
+            self.drop(client, hard=True)
+        self._selector.close()
+
+
+class Stranger:
+    """One connection that is also read: HTTP answers, then frames if it is upgraded."""
+
+    def __init__(self, field: Field, address: str | None = "198.51.100.66") -> None:
+        self.field = field
+        self._line = field.open(address)
+        self._line.settimeout(PATIENCE)
+        self._reader = self._line.makefile("rb")
+        self.send(proxy_header(address) if address else b"")
+
+    def send(self, data: bytes) -> None:
+        self._line.sendall(data)
+
+    def finish(self) -> None:
+        """Send no more; what comes is still read."""
+        self._line.shutdown(socket.SHUT_WR)
+
+    def answer(self) -> Answer:
+        """The next HTTP answer; EOFError if there is none."""
+        status = self._reader.readline()
+        if not status:
+            raise EOFError
+        headers: dict[str, str] = {}
+        while (text := self._reader.readline()) not in (b"\r\n", b""):
+            name, _, value = text.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        body = self._reader.read(int(headers.get("content-length", 0)))
+        return Answer(int(status.split(b" ")[1]), headers, body)
+
+    def ask(self, asked: bytes) -> Answer:
+        """The answer to a request."""
+        self.send(asked)
+        return self.answer()
+
+    def rest(self) -> bytes:
+        """All that comes until the other side closes."""
+        return self._reader.read()
+
+    def upgrade(self, path: str = "/ws", **headers: str) -> Self:
+        """Become a WebSocket."""
+        answer = self.ask(upgrade(path, **headers))
+        assert answer.status == 101, answer
+        return self
+
+    def receive(self) -> tuple[int, bytes]:
+        """Opcode and payload of the next frame; EOFError when there is none any more."""
+        head = self._reader.read(2)
+        if len(head) < 2:
+            raise EOFError
+        size = head[1]
+        if size > 125:
+            size = int.from_bytes(self._reader.read(2 if size == 126 else 8), "big")
+        return head[0] & 0x0F, self._reader.read(size)
+
+    def next(self, *kinds: str) -> Any:
+        """The next message of one of these types; EOFError when it is closed."""
+        while True:
+            opcode, payload = self.receive()
+            if opcode == CLOSE:
+                raise EOFError(payload)
+            if opcode == TEXT and (told := json.loads(payload))["type"] in kinds:
+                return told
+
+    def tell(self, **fields: Any) -> None:
+        """Send a message."""
+        self.send(message(**fields))
+
+    def command(self, command: str, **args: Any) -> Any:
+        """The acknowledgement of a command over the WebSocket."""
+        mark = self.field.rng.getrandbits(50)
+        self.tell(type=command, id=mark, **args)
+        while (told := self.next("ack"))["id"] != mark:
+            pass
+        return told
+
+    def closed(self) -> int:
+        """The code with which the other side closes it."""
+        while True:
+            opcode, payload = self.receive()
+            if opcode == CLOSE:
+                self.send(frame(CLOSE, payload[:2]))
+                return int.from_bytes(payload[:2], "big") if payload else 1005
+
+    def close(self, hard: bool = False) -> None:
+        self._reader.close()
+        hang_up(self._line, hard)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
