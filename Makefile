@@ -36,13 +36,13 @@ pytest: $(VENV)/ready-to-test node_modules/ready $(VENV)/browser $(VENV)/prometh
 	$(BIN)/pytest $(ARGS)
 
 deb:  ## build the Debian packages into build/deb, each in a chroot of its Debian (needs root and debootstrap)
-	packaging/deb
+	delivery/deb
 
 repo:  ## make a signed apt repository of them, build/repo (SIGN_WITH names the key)
-	packaging/repo
+	delivery/repo
 
 package-test:  ## build, boot Debian 12 and 13, install and try it all (ARGS="--built bookworm --only hung")
-	/usr/bin/python3 -m packaging.test $(ARGS)
+	/usr/bin/python3 -m delivery.test $(ARGS)
 
 format: $(VENV)/ready-to-test  ## let ruff mend what it can
 	$(BIN)/ruff check --fix

@@ -36,7 +36,7 @@ REFUSALS: dict[str, str] = {
     "nothing_said": "Nothing is left of that text when what cannot be seen is taken out.",
     "token_required": "This agentId belongs to whoever registered it; send its token.",
     "not_yours": "What you have proven does not let you speak for this agentId.",
-    "token_revoked": "This token was replaced or taken back; log in with the agent's key, or ask the operator.",
+    "token_revoked": "This token was replaced or taken back; log in by key, or ask the operator.",
     "key_bound": "The agent is bound to another key.",
     "key_taken": "Another agent has proven that it holds this pubkey.",
     "bad_delegation": "The event does not make its author the owner of this agent.",

@@ -21,6 +21,7 @@ from .certificates import Certificates
 from .certificates import figures as tls_figures
 from .crowd import Crowd
 from .limits import FILE_COST, HEAVY_COST, RateLimited, RateLimits, Throttle, cost_of
+from .offences import Offences
 from .peers import UNIX, Peer, Peers, host_name, is_loopback, parse, plain
 from .request import Request
 from .turns import Turns
@@ -62,6 +63,7 @@ class Guard:
         self.rates = RateLimits(limits, clock)
         self.crowd = Crowd(limits, most, self.peers, self.rates, clock)
         self.turns = Turns(clock)
+        self.offences = Offences(clock)
         #: Who is kept out by name; None while nobody knows.
         self.bans: Bans | None = None
         self.misdirected = self.busy = 0
@@ -184,6 +186,10 @@ class Guard:
     def watch_each(self, watch: Callable[[str, str, str, Callable[[], dict[str, float]]], None]) -> None:
         """The metrics with labels."""
         self.crowd.watch_each(watch)
+        watch(
+            "realmd_offences_total", "What no client should do.", "kind",
+            lambda: {kind: float(n) for kind, n in self.offences.counts.items()},
+        )  # fmt: skip
         watch(
             "realmd_rate_limited_total", "Requests and messages refused for coming too fast.", "limit",
             lambda: {limit: float(n) for limit, n in self.rates.refused.items()},

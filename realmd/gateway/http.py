@@ -93,7 +93,7 @@ class Door:
             elif request.method == b"POST":
                 self._post.get(request.path, self._unknown)(request)
             elif request.method in (b"GET", b"HEAD"):
-                self._get.get(request.path, self._not_found)(request)
+                self._get.get(request.path, self._missing)(request)
             else:
                 request.setHeader(b"allow", METHODS)
                 request.answer({"error": "Method not allowed"}, 405)
@@ -106,6 +106,7 @@ class Door:
             request.answer(ban.fields, ban.status)
         except Fault as fault:
             self.faults += 1
+            self.guard.offences.fault(fault, "http", request.peer.address)
             code = {"code": fault.code} if fault.code else {}
             request.answer({"error": str(fault), **code}, fault.status)
         except Exception:
@@ -143,6 +144,7 @@ class Door:
                 request.answer({"error": answer.fields["error"]}, 400)
             else:
                 code = answer.fields.get("code")
+                self.guard.offences.refused(code, "http", request.peer.address)
                 if code in PASSING:
                     request.setHeader(b"retry-after", b"1")
                 request.answer(answer.fields, UNPROVEN.get(code, 200) if isinstance(code, str) else 200)
@@ -159,6 +161,7 @@ class Door:
 
         def reply(answer: Answer) -> None:
             good = answer.fields.get("ok")
+            self.guard.offences.refused(answer.fields.get("code"), "http", request.peer.address)
             request.answer(answer.fields, status if good else _STATUS.get(answer.fields["code"], 409))
 
         body = request.body() or b"{}"
@@ -191,6 +194,7 @@ class Door:
             request.setHeader(b"retry-after", b"30")
             raise Closing
         if not self._may_upgrade(request):
+            self.guard.offences.note("origin", "websocket", request.peer.address)
             request.answer({"error": "Pages of this origin may not talk to the realm"}, 403)
             return
         caller = self._callers.of(request)
@@ -212,7 +216,12 @@ class Door:
         own = origin is None or origin.partition(b"://")[2] == request.getHeader(b"host")
         return own or b"*" in self._origins or origin in self._origins
 
+    def _missing(self, request: Request) -> None:
+        self.guard.offences.note("path", "http", request.peer.address)
+        self._not_found(request)
+
     def _unknown(self, request: Request) -> None:
+        self.guard.offences.note("path", "http", request.peer.address)
         request.answer({"error": "Not found"}, 404)
 
 

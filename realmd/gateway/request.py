@@ -217,6 +217,7 @@ class Channel(http.HTTPChannel):
         if self.refused:
             return
         self.refused = True
+        self.factory.door.guard.offences.note("http", "http", str(getattr(self.getPeer(), "host", "unix")))
         body = msgspec.json.encode({"error": text})
         headers = [
             (b"connection", b"close"), (b"content-type", JSON), (b"content-length", b"%d" % len(body)),

@@ -6,17 +6,18 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from autobahn.twisted.websocket import WebSocketServerFactory
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.types import ConnectionRequest
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.logger import Logger
 
 from ..clock import milliseconds
 from ..errors import Fault, Rejection
 from ..figures import Figures
-from ..ops.network import Losses
+from ..ops.network import Losses, Sparing
 from ..protocol import classic, views
 from ..protocol.classic import Ask
 from ..protocol.dialects import BATCH, CLASSIC, DIALECTS
@@ -138,6 +139,7 @@ class Connection(Wire):
             self._limited(fault.seconds, str(fault), mark)
         except Fault as fault:
             self.factory.faults += 1
+            self.factory.guard.offences.fault(fault, "websocket", self.client.address)
             self._wrong(str(fault), fault.mark, fault.code)
         except Exception:
             self.factory.failed += 1
@@ -182,6 +184,7 @@ class Connection(Wire):
 
         def reply(answer: Answer) -> None:
             good = answer.fields.get("ok")
+            self.factory.guard.offences.refused(answer.fields.get("code"), "websocket", self.client.address)
             if good and agent_id is not None:
                 self._speak_for(agent_id)
             if mark is not None:
@@ -333,6 +336,7 @@ class Gateway(WebSocketServerFactory):
         self.connections: set[Connection] = set()
         self.messages = self.faults = self.failed = self.overflowed = self.dropped = self.opened = 0
         self.losses = Losses("websocket", clock)
+        self.overflows = Sparing(Logger(namespace="realmd.gateway.websocket"), clock)
         #: Called with how long (s) a client took to answer a ping.
         self.on_pong: Callable[[float], None] = lambda seconds: None
 
@@ -355,6 +359,7 @@ class Gateway(WebSocketServerFactory):
             webStatus=False,
             perMessageCompressionAccept=self._accept,
         )
+        self.options = {name: getattr(self, name) for name in WebSocketServerProtocol.CONFIG_ATTRS}
 
     def close_all(self) -> list[Deferred[Any]]:
         """Tell every client that the realm is going away; each Deferred fires when one is gone."""

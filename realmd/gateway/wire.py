@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
@@ -91,6 +91,13 @@ class Wire(WebSocketServerProtocol):
     #: The newest ping that is not answered, and when it went out.
     _pinged: tuple[bytes | None, float] | None = None
     _abort: IDelayedCall | None = None
+
+    #: Autobahn would take each from the factory, and write them all down for a log: half of a handshake.
+    CONFIG_ATTRS: ClassVar[list[str]] = []
+
+    def _connectionMade(self) -> None:
+        self.__dict__.update(self.factory.options)
+        super()._connectionMade()
 
     def connectionLost(self, reason: Any = None) -> None:
         super().connectionLost(reason)
@@ -243,10 +250,17 @@ class Wire(WebSocketServerProtocol):
 
     def overflow(self, reason: str) -> None:
         self.factory.overflowed += 1
-        self.logger.warn(
-            "buffer overflow door=websocket peer={peer} reason={reason}", peer=self.peer, reason=reason
-        )
+        self.factory.overflows.warn(
+            "buffer overflow door=websocket peer={peer} reason={reason}",
+            peer=self.client.address, reason=reason,
+        )  # fmt: skip
         self.say_goodbye(TRY_AGAIN_LATER, reason)
+
+    def _fail_connection(self, code: int = 1001, reason: str = "going away") -> None:
+        """The client broke the protocol."""
+        if self.state == self.STATE_OPEN:
+            self.factory.guard.offences.note("frames", "websocket", self.client.address)
+        super()._fail_connection(code, reason)
 
     def say_goodbye(self, code: int, reason: str) -> None:
         """Start the closing handshake; `sendClose` leaves the codes below 3000 to Autobahn itself."""

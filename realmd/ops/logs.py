@@ -32,9 +32,12 @@ LIBRARY_NOISE: Final = re.compile(
     r"Timing out client|.{0,200} starting on \S+$|\(?(?:\w+ )?Port \S+ Closed\)|Main loop terminated"
     r"|.{0,200}\) starting up\.$|reactor class: "
 )
-#: What Autobahn says of every client that does not manage a handshake, or hangs up: anybody
-#: could fill a disk with it.
-HANDSHAKE_NOISE: Final = re.compile(r"failing WebSocket opening handshake|dropping connection to peer ")
+#: What Autobahn says of every client that does not manage a handshake, breaks the protocol or
+#: hangs up: anybody could fill a disk with it.
+HANDSHAKE_NOISE: Final = re.compile(
+    r"failing WebSocket (?:opening handshake|connection)|dropping connection to peer "
+    r"|Auto ping/pong: received non-pending pong"
+)
 LIBRARIES: Final = ("log_legacy", "twisted.", "autobahn.")
 #: Fields of twisted.python.log's events that say nothing of their own.
 _OLD: Final = frozenset(("message", "time", "system", "isError", "failure", "why", "format"))

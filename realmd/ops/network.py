@@ -73,6 +73,9 @@ class Sparing:
     def info(self, format: str, **fields: Any) -> None:
         self._say(self._log.info, format, fields)
 
+    def warn(self, format: str, **fields: Any) -> None:
+        self._say(self._log.warn, format, fields)
+
     def _say(self, say: Callable[..., None], format: str, fields: dict[str, Any]) -> None:
         now = self._clock.seconds()
         if not self._begun <= now < self._begun + self._window:

@@ -8,7 +8,6 @@ from msgspec import Meta
 
 from .base import AN_ADDRESS, PATH, WEB, Bytes, Seconds, Section, WebOrigin
 
-
 Proxy = Annotated[
     str,
     Meta(

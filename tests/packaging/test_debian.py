@@ -22,9 +22,9 @@ PAGES = sorted((ROOT / "docs/man").glob("*.rst"))
 
 
 def made(script: str, *arguments: str) -> str:
-    """What a script of packaging/ prints."""
+    """What a script of delivery/ prints."""
     done = subprocess.run(
-        [sys.executable, ROOT / "packaging" / script, *arguments], capture_output=True, text=True, check=True
+        [sys.executable, ROOT / "delivery" / script, *arguments], capture_output=True, text=True, check=True
     )
     return done.stdout
 
@@ -57,7 +57,7 @@ def plain(name: str) -> str:
 
 def test_no_file_names_an_index_or_a_mirror() -> None:
     """The package builds wherever pip and apt are configured, offline too."""
-    files = [*DEBIAN.rglob("*"), *(ROOT / "packaging").rglob("*"), *(ROOT / "tools").iterdir()]
+    files = [*DEBIAN.rglob("*"), *(ROOT / "delivery").rglob("*"), *(ROOT / "tools").iterdir()]
     texts = [path.read_text("utf-8") for path in files if path.is_file() and path.suffix != ".pyc"]
     assert texts
     assert not re.search(r"pypi|index-url\b|deb\.debian\.org", "\n".join(texts))

@@ -1,0 +1,115 @@
+"""What stands around the realm: nginx, certificates, ufw, fail2ban, and other rooms."""
+
+from __future__ import annotations
+
+from .checks import DOMAIN, ask, check, expect, live
+from .clients import FLOOD, WATCH
+from .machine import Machine
+
+
+@check("realm-setup --dry-run changes nothing; twice is as good as once; settings keep their comments")
+def sets_up(m: Machine) -> None:
+    m.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+          f"-subj /CN={DOMAIN} -addext subjectAltName=DNS:{DOMAIN} "
+          "-keyout /etc/ssl/realm.key -out /etc/ssl/realm.pem")  # fmt: skip
+    m.run("cp /etc/ssl/realm.pem /srv/scratch/realm.pem")
+    toml = "/etc/realm-server/realmd.toml"
+    words = (f"realm-setup --domain {DOMAIN} --name 'Hall of \"Tests\"' --relays wss://relay.test "
+             f"--email a@{DOMAIN} --certificate /etc/ssl/realm.pem --key /etc/ssl/realm.key "
+             "--nginx --fail2ban --ufw")  # fmt: skip
+    before = m.run(f"sha256sum {toml}; ls -R /etc/nginx /etc/fail2ban; stat -c '%U:%G %a' {toml}")
+    m.run(f"{words} --dry-run")
+    expect(
+        m.run(f"sha256sum {toml}; ls -R /etc/nginx /etc/fail2ban; stat -c '%U:%G %a' {toml}") == before,
+        "changed",
+    )
+    comments = m.run(f"grep -c '^# ' {toml}")
+    m.run("systemctl start nginx")
+    m.run(words)
+    expect("write" not in m.run(words), "the second time wrote something")
+    expect(m.run(f"grep -c '^# ' {toml}") == comments, "comments are gone")
+    expect(m.run(f"stat -c '%U:%G %a' {toml}").strip() == "root:realm-server 640", "owner or mode changed")
+    m.until(lambda: live(m), "the realm after its settings changed", 10)
+    expect(
+        "Hall of" in m.run('curl -sS http://127.0.0.1:18800/ipc -d \'{"command":"room-info"}\''),
+        "the name is old",
+    )
+
+
+@check("nginx in front: TLS, the page, HTTP redirected, /metrics hidden, WebSocket")
+def proxied(m: Machine) -> None:
+    curl = f"curl -sS --max-time 10 --cacert /srv/scratch/realm.pem --resolve {DOMAIN}:443:127.0.0.1"
+    expect("<html" in m.run(f"{curl} https://{DOMAIN}/"), "no page")
+    expect('"ok":true' in m.run(f'{curl} https://{DOMAIN}/ipc -d \'{{"command":"room-info"}}\''), "no answer")
+    expect(
+        m.run(f"{curl} -o /dev/null -w '%{{http_code}}' https://{DOMAIN}/metrics") == "404",
+        "/metrics is open",
+    )
+    where = m.run(
+        f"curl -sS -o /dev/null -w '%{{http_code}} %{{redirect_url}}' -H 'Host: {DOMAIN}' http://127.0.0.1/x"
+    )
+    expect(where == f"301 https://{DOMAIN}/x", where)
+    watched = m.python(WATCH, DOMAIN, str(m.scratch / "realm.pem")).split()
+    expect(watched[1] == "101", " ".join(watched))
+
+
+@check("reload: SIGHUP neither ends the realm nor cuts anybody off")
+def reloads(m: Machine) -> None:
+    old = m.pid()
+    m.run("systemctl reload realm-server.service")
+    m.until(
+        lambda: m.ask("systemctl is-active realm-server.service").strip() == "active", "an active unit", 5
+    )
+    expect(m.pid() == old and live(m), "it was restarted")
+
+
+@check("fail2ban bans an abuser from the realm's own log lines, and nobody whom an abuser names")
+def banned(m: Machine) -> str:
+    # Debian's own jail for sshd has no log to read here.
+    m.run("cat > /etc/fail2ban/jail.d/zz-no-sshd.local", input="[sshd]\nenabled = false\n")
+    m.run("systemctl restart fail2ban")
+    m.until(lambda: "realm-server" in m.ask("fail2ban-client status"), "the jail", 20)
+    # A share so small that this machine can ask for more; the abuser is at the end of a line of its own.
+    m.run("echo REALMD_LIMITS_ADDRESS_RATE=20 > /etc/default/realm-server")
+    m.run("systemctl restart realm-server.service")
+    m.run(
+        "ip netns add outside && ip link add inner type veth peer name outer netns outside && "
+        "ip addr add 198.51.100.1/24 dev inner && ip link set inner up && "
+        "ip -n outside addr add 198.51.100.7/24 dev outer && ip -n outside link set outer up"
+    )
+    ask(m, "world-chat", agentId="ada", text="realmd.gateway flood door=http peer=198.51.100.9 limit=address")
+    words = (FLOOD, DOMAIN, str(m.scratch / "realm.pem"), "198.51.100.1")
+    m.python(*words, "2000", space="outside")
+    m.seen_in_journal(r"flood door=\w+ peer=198\.51\.100\.7 ")
+    m.until(lambda: "198.51.100.7" in m.ask("fail2ban-client status realm-server"), "a ban", 40)
+    status = m.run("fail2ban-client status realm-server")
+    expect("198.51.100.9" not in status, status)
+    rules = m.ask("nft list ruleset; iptables-save")
+    expect("198.51.100.7" in rules, "no rule of the firewall")
+    expect(m.python(*words, "1", space="outside").strip() == "0", "the banned still get through")
+    m.run("fail2ban-client set realm-server unbanip 198.51.100.7")
+    expect(m.python(*words, "1", space="outside").strip() == "1", "nobody gets through")
+    m.run("rm /etc/default/realm-server && systemctl restart realm-server.service")
+    return "198.51.100.7"
+
+
+@check("another room beside: realm-server@NAME, with its own port and state")
+def second_room(m: Machine) -> None:
+    attic = '[room]\nid = "attic"\nname = "Attic"\n[server]\nport = 18801\n'
+    m.run("cat > /etc/realm-server/attic.toml", input=attic)
+    m.run("systemctl start realm-server@attic.service")
+    told = m.run('curl -sS --max-time 10 http://127.0.0.1:18801/ipc -d \'{"command":"room-info"}\'')
+    expect("attic" in told, told)
+    m.run(
+        "test -s /var/lib/realm-server-rooms/attic/realm.sqlite && systemctl stop realm-server@attic.service"
+    )
+    m.run("rm /etc/realm-server/attic.toml")
+
+
+@check("ufw: 80 and 443 are allowed, 18800 is not, and the realm does not listen beyond loopback")
+def firewalled(m: Machine) -> None:
+    rules = m.run("ufw show added")
+    expect("Realm Server" in rules and "18800" not in rules, rules)
+    expect("80,443/tcp" in m.run("ufw app info 'Realm Server'").replace("\n", ""), "wrong ports")
+    listening = m.run("ss -Hltn sport = :18800")
+    expect(listening.split()[3] == "127.0.0.1:18800", listening)
