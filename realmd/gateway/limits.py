@@ -180,7 +180,9 @@ class Throttle:
         refusal = Refusal("connection", wait) if wait else rates.charge(peer, cost, now)
         if refusal is not None:
             rates.refused[refusal.limit] += 1
-            if self._strikes.take(rates.strikes, 1.0, now) and not self.flooding:
+            if shared:
+                rates.strike(peer, door, refusal.limit, now)
+            elif self._strikes.take(rates.strikes, 1.0, now) and not self.flooding:
                 self.flooding = True
                 rates.flood(door, peer, refusal.limit)
         return refusal
@@ -214,6 +216,7 @@ class RateLimits:
         self._registering = Table(Rate(hourly / HOUR, hourly), limits.tracked)
         networks = hourly * NETWORK_REGISTRATIONS
         self._networks_registering = Table(Rate(networks / HOUR, networks), limits.tracked)
+        self._striking = Table(self.strikes, limits.tracked)
         self._say = Sparing(self._log, clock)
 
     def throttle(self) -> Throttle:
@@ -229,6 +232,12 @@ class RateLimits:
         if wait := self._networks.take(peer.network, cost, now):
             return Refusal("network", wait)
         return None
+
+    def strike(self, peer: Peer, door: str, limit: str, now: float) -> None:
+        """A request of `peer` that a proxy sent was refused: its connection is not to blame, it is."""
+        if self._striking.take(peer.source, 1.0, now):
+            self._striking.owe(peer.source, -self.strikes.burst, now)  # the next line after as many more
+            self.flood(door, peer, limit)
 
     def owe(self, peer: Peer, cost: float, now: float) -> None:
         """Take `cost` of it, there or not."""

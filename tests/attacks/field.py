@@ -42,7 +42,7 @@ class Field:
         self.full = full
         self.rng = random.Random(seed)
         self.stop = threading.Event()
-        #: Set once the attack is at its height, where that takes a while.
+        #: What was done, for the measurement.
         self.tally: Counter[str] = Counter()
         self._near = 0
 
@@ -78,13 +78,12 @@ def hang_up(line: socket.socket, hard: bool = False) -> None:
 
 
 class Client:
-    """One connection of a swarm: `out` is what it is to send yet."""
+    """One connection of a swarm: `out` is what it is to send yet, `again` what after that, each time."""
 
-    def __init__(self, line: socket.socket, address: str | None, out: bytes) -> None:
+    def __init__(self, line: socket.socket, out: bytes, again: bytes) -> None:
         self.line = line
-        self.address = address
         self.out = bytearray(out)
-        self.got = 0
+        self.again = again
 
 
 class Swarm:
@@ -97,24 +96,24 @@ class Swarm:
         self._idle = 0 if deaf else selectors.EVENT_READ
         self._selector = selectors.DefaultSelector()
 
-    def open(self, address: str | None, first: bytes = b"") -> Client:
+    def open(self, address: str | None, first: bytes = b"", again: bytes = b"") -> None:
         """Connect, and send `first`."""
         header = proxy_header(address) if address else b""
-        client = Client(self.field.open(address), address, header + first)
+        client = Client(self.field.open(address), header + first, again)
         self.clients.add(client)
         self._selector.register(client.line, self._wanted, client)
         self.field.tally["connections"] += 1
-        return client
 
-    def send(self, client: Client, data: bytes) -> None:
-        """Send it as soon as there is room."""
-        if not client.out and client in self.clients:
-            self._watch(client, self._wanted)
-        client.out += data
+    def repeat(self) -> None:
+        """Let all who have sent what they had send again."""
+        for client in self.clients:
+            if client.again and not client.out:
+                client.out += client.again
+                self._watch(client, self._wanted)
 
-    def turn(self, wait: float = 0.01) -> list[Client]:
-        """Send and read what can be; those whose connections have ended."""
-        ended = []
+    def turn(self, wait: float = 0.01) -> int:
+        """Send and read what can be; how many connections have ended."""
+        ended = 0
         for key, ready in self._selector.select(wait):
             client: Client = key.data
             try:
@@ -125,17 +124,17 @@ class Swarm:
                 alive = False
             if not alive:
                 self.drop(client)
-                ended.append(client)
+                ended += 1
         return ended
 
     def _serve(self, client: Client, ready: int) -> bool:
         if ready & selectors.EVENT_READ:
-            data = client.line.recv(CHUNK)
-            client.got += len(data)
-            if not data:
+            if not client.line.recv(CHUNK):
                 return False
         if ready & selectors.EVENT_WRITE:
-            del client.out[: client.line.send(client.out[:CHUNK])]
+            sent = client.line.send(client.out[:CHUNK])
+            del client.out[:sent]
+            self.field.tally["bytes"] += sent
             if not client.out:
                 self._watch(client, self._idle)
         return True

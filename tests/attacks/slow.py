@@ -1,90 +1,96 @@
-"""Attacks that take their time: connections that promise something and do not end it."""
+"""Attacks that take their time: connections that promise something and do not end it, or say nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import cycle
+from collections.abc import Callable
+from typing import Final
 
-from .field import Client, Field, Stranger, Swarm
+from .field import Field, Swarm
 from .siege import Attack
-from .wire import MORE, TEXT, frame, ipc, post, request, upgrade
+from .wire import MORE, TEXT, frame, message, post, upgrade
 
-#: So that a test sees more than one round of it; the default is 10 s.
-BRIEF = {"REALMD_SERVER_HANDSHAKE_TIMEOUT_S": "1"}
-HEAD = b"POST /ipc HTTP/1.1\r\nHost: localhost\r\n"
+#: So that a test sees more than one round of it; the defaults are 10 and 75 s.
+BRIEF: Final = {"REALMD_SERVER_HANDSHAKE_TIMEOUT_S": "1", "REALMD_SERVER_IDLE_TIMEOUT_S": "2"}
+HEAD: Final = b"POST /ipc HTTP/1.1\r\nHost: localhost\r\n"
+#: Connections that an attacker keeps open, and how long (s) one of them waits before it goes on.
+MANY: Final = 400
+STEP: Final = 0.1
 
 
-def trickle(field: Field, count: int, first: bytes, drop: Iterable[bytes]) -> None:
-    """`count` connections from many networks that begin with `first` and then send a drop at a time.
+def trickle(field: Field, make: Callable[[int], tuple[bytes, bytes]], deaf: bool = False) -> None:
+    """Connections from many networks that begin, and then send a little from time to time.
 
-    Who is hung up on comes again.
+    `make(number)` is what they begin with, and what they go on with.  Who is hung up on comes again.
     """
     addresses = field.strangers(networks=50, hosts=20)
-    drops = cycle(drop)
-    with Swarm(field) as swarm:
-        for _ in range(count):
-            swarm.open(next(addresses), first)
+    count = field.strength(MANY)
+    with Swarm(field, deaf) as swarm:
+        for number in range(count):
+            swarm.open(next(addresses), *make(number))
         while field.going_on:
-            piece = next(drops)
-            for client in list(swarm.clients):
-                if not client.out:
-                    swarm.send(client, piece)
-                    field.tally["drops"] += 1
+            swarm.repeat()
             for _ in range(5):
-                for _ended in swarm.turn(0.02):
-                    swarm.open(next(addresses), first)
+                for _ in range(swarm.turn(STEP / 5)):
+                    swarm.open(next(addresses), *make(field.rng.randrange(count)))
+                field.stop.wait(STEP / 5)
 
 
-def strong(field: Field) -> int:
-    """How many slow connections there are."""
-    return 1000 if field.full else 400
+def headers(field: Field) -> None:
+    trickle(field, lambda number: (HEAD, b"X-%d: y\r\n" % number))
 
 
-def slow_headers(field: Field) -> None:
-    trickle(field, strong(field), HEAD, [b"X-a: b\r\n"])
-
-
-def slow_body(field: Field) -> None:
+def body(field: Field) -> None:
     """Byte by byte, of a length that is allowed."""
-    trickle(field, strong(field), HEAD + b"Content-Length: 60000\r\n\r\n", [b"{", b" "])
+    trickle(field, lambda number: (HEAD + b"Content-Length: 60000\r\n\r\n{", b" "))
 
 
-def slow_handshake(field: Field) -> None:
-    """The opening handshake of a WebSocket, byte by byte."""
-    trickle(field, strong(field), b"", [bytes([byte]) for byte in upgrade()[:-2]])
+def handshake(field: Field) -> None:
+    """The opening handshake of a WebSocket, which does not come to its end."""
+    trickle(field, lambda number: (upgrade()[:-2], b"X"))
 
 
-def endless_frames(field: Field) -> None:
+def frames(field: Field) -> None:
     """Messages that go on and on: fragments without a last one, and one frame of 2^62 bytes."""
-    fragment = frame(TEXT, b'{"type":"', fin=False), frame(MORE, b"x" * 64, fin=False)
-    whole = bytes((0x81, 0xFF)) + (1 << 62).to_bytes(8, "big") + bytes(4), b"x" * 64
-    addresses = field.strangers(networks=50, hosts=20)
-    with Swarm(field) as swarm:
-        pieces: dict[Client, bytes] = {}
+    kinds = (
+        (frame(TEXT, b'{"type":"', fin=False), frame(MORE, b"x" * 4000, fin=False)),
+        (bytes((0x81, 0xFF)) + (1 << 62).to_bytes(8, "big") + bytes(4), b"x" * 4000),
+    )
 
-        def begin(number: int) -> None:
-            first, piece = (fragment, whole)[number % 2]
-            pieces[swarm.open(next(addresses), upgrade() + first)] = piece
+    def make(number: int) -> tuple[bytes, bytes]:
+        first, again = kinds[number % 2]
+        return upgrade() + first, again
 
-        for number in range(strong(field)):
-            begin(number)
-        while field.going_on:
-            for client in swarm.clients:
-                if not client.out:
-                    swarm.send(client, pieces[client])
-                    field.tally["pieces"] += 1
-            for _ in range(5):
-                for ended in swarm.turn(0.02):
-                    del pieces[ended]
-                    begin(field.rng.randrange(2))
+    trickle(field, make)
+
+
+def deaf(field: Field) -> None:
+    """Viewers who ask for much, and take nothing of what they are sent."""
+    asked = message(type="describe", id=1) * 8
+
+    def make(number: int) -> tuple[bytes, bytes]:
+        return (upgrade(), asked) if number % 2 else (post("describe") * 8, post("describe"))
+
+    trickle(field, make, deaf=True)
 
 
 def half_open(field: Field) -> None:
-    """5,000 connections that say nothing, of 50 networks; and again, as soon as one is ended."""
+    """5,000 connections that say nothing, of 50 networks; who is hung up on comes again."""
     addresses = field.strangers(networks=50, hosts=20)
     with Swarm(field) as swarm:
-        while field.going_on:
-            for _ in range(min(250, 5000 - len(swarm.clients))):
+        for _ in range(50):
+            for _ in range(100):
                 swarm.open(next(addresses))
-            swarm.turn(0.005)
-            field.tally["most open"] = max(field.tally["most open"], len(swarm.clients))
+            swarm.turn(0)
+        while field.going_on:
+            for _ in range(min(swarm.turn(STEP), 100)):
+                swarm.open(next(addresses))
+            field.stop.wait(STEP)
+
+
+TIMEOUT: Final = "connection timeout door=http peer=198"
+HEADERS: Final = Attack(headers, TIMEOUT, BRIEF)
+BODY: Final = Attack(body, TIMEOUT, BRIEF)
+HANDSHAKE: Final = Attack(handshake, TIMEOUT, BRIEF)
+FRAMES: Final = Attack(frames, "offence kind=message door=websocket peer=198", BRIEF)
+DEAF: Final = Attack(deaf, "buffer overflow door=websocket peer=198", BRIEF)
+HALF_OPEN: Final = Attack(half_open, "connection limit reached limit=total|connection timeout", BRIEF)

@@ -131,8 +131,9 @@ async def test_another_implementation_finds_the_room(tmp_path: Path) -> None:
 @pytest_twisted.ensureDeferred
 async def test_another_implementation_joins_and_talks_with_daily(tmp_path: Path) -> None:
     """By signed events it registers, walks, works; an inhabitant answers it, as it reads in the channel."""
+    patient = {"interval_ms": 2000, "budget_ms": 1500}  # a slow machine sends no mind to sleep
     with LocalRelay() as relay:
-        async with realm_on(tmp_path, relay.url, inhabited=True) as (_, bridge):
+        async with realm_on(tmp_path, relay.url, inhabited=True, think=patient) as (_, bridge):
             key = await ready(bridge)
             async with nostr_tools(relay.url, key) as ada:
                 skills = [{"skillId": "memory", "name": "Remembering"}]
