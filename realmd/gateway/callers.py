@@ -11,7 +11,7 @@ import msgspec
 
 from ..errors import Fault, Unproven
 from ..identity import bech32, nostr_event, proof
-from ..identity.errors import NotProven
+from ..identity.errors import BadProof, NotProven
 from ..identity.replays import Replays
 from ..protocol.classic import token_in
 from ..runtime.credentials import Credentials
@@ -34,6 +34,8 @@ class Callers:
         self._url = url
         self._wall = wall
         self._replays = Replays()
+        #: Proofs that the process before may have taken are not taken again (dated in whole seconds).
+        self._since = wall() // 1000 * 1000
 
     def of(self, request: Request, body: bytes = b"") -> Caller:
         """Who sends `request`: by its connection, its Authorization header, and the token in its `body`.
@@ -59,6 +61,8 @@ class Callers:
             now = self._wall()
             with _told():
                 shown = proof.check_http(text, url, method.decode("latin-1"), body, now)
+                if shown.created < self._since:
+                    raise BadProof("stale")
                 self._replays.admit(shown, now)
             prove(caller, shown.pubkey)
 

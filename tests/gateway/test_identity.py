@@ -35,11 +35,11 @@ async def far_socket(realm: Running, **headers: str) -> Socket:
     return Socket(wire)
 
 
-def signed(realm: Running, body: bytes, secret: bytes = OWNER, **tags: str) -> str:
-    """A NIP-98 event for POST /ipc with this body, in base64."""
+def signed(realm: Running, body: bytes, secret: bytes = OWNER, age: int = 0, **tags: str) -> str:
+    """A NIP-98 event for POST /ipc with this body, signed `age` s ago, in base64."""
     url = f"http://127.0.0.1:{realm.port}/ipc"
     given = {"u": url, "method": "POST", "payload": hashlib.sha256(body).hexdigest(), **tags}
-    proof = event(27235, *given.items(), secret=secret, created_at=int(time.time()))
+    proof = event(27235, *given.items(), secret=secret, created_at=int(time.time()) - age)
     return base64.b64encode(msgspec.json.encode(proof)).decode()
 
 
@@ -113,6 +113,8 @@ async def test_a_key_proven_by_http_binds_and_recovers_an_agent(tmp_path: Path) 
         body = ipc("login", agentId="ann", nonce=1)
         theirs = f"Nostr {signed(realm, body, STRANGER)}"
         assert (await realm.http("POST", "/ipc", body, **FAR, authorization=theirs)).status == 403
+        before = f"Nostr {signed(realm, body, age=30)}"  # the process before may have taken it
+        assert (await realm.http("POST", "/ipc", body, **FAR, authorization=before)).json["code"] == "stale"
         wrong = f"Nostr {signed(realm, body, method='GET')}"
         assert (await realm.http("POST", "/ipc", body, **FAR, authorization=wrong)).json["code"] == "method"
 
