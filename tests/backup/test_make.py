@@ -23,6 +23,9 @@ from ..process.disk import filled, small_disk
 from ..process.load import Agent, Load, Worker
 from .conftest import Home
 
+#: The files in the state folder that hold a secret.
+KEYS = ("nostr-key", "token-keys")
+
 
 def crew() -> list[Agent]:
     rng = random.Random(7)
@@ -59,17 +62,17 @@ def test_a_backup_under_load_has_all_that_was_acknowledged_before(
 def test_keys_are_sealed_or_left_out_loudly(home: Home, talk: Callable[..., None]) -> None:
     """No byte of a key is ever in an archive in clear; without a public key the operator is warned."""
     talk("hello")
-    key = (home.state / "token-keys").read_bytes()
+    keys = [(home.state / name).read_bytes().strip() for name in KEYS]
     warned = home.done("backup")
     assert "WARNING: secrets are NOT in this backup" in warned
-    assert record.read(home.backups).left_out == (str(home.state / "token-keys"),)
+    assert record.read(home.backups).left_out == tuple(str(home.state / name) for name in KEYS)
     public, _ = home.keygen()
     home.configure(public_key=public)
     assert "WARNING" not in home.done("backup")
     for file in home.backups.glob("*.tar.gz"):
         with tarfile.open(file) as tar:
             held = [tar.extractfile(entry).read() for entry in tar]  # type: ignore[union-attr]
-        assert [data for data in held if key in data] == []
+        assert [data for data in held for key in keys if key in data] == []
     assert record.read(home.backups).left_out == ()
 
 
@@ -97,7 +100,7 @@ def test_what_is_named_comes_along(
     file = home.backup("--with", site, "--with", live)
     manifest = archive.check(file)
     assert {m.path for m in manifest.members if m.sealed} == {
-        str(home.state / "token-keys"), str(home.folder / "etc/privkey1.pem"),
+        *(str(home.state / name) for name in KEYS), str(home.folder / "etc/privkey1.pem"),
     }  # fmt: skip
     other, there = homes("other"), home.folder / "there"
     other.done("restore", file, "--key", secret, "--files-to", there)

@@ -57,7 +57,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[tuple[Any
 def samples(metrics: Metrics) -> dict[str, dict[tuple[Any, ...], float]]:
     found: dict[str, dict[tuple[Any, ...], float]] = {}
     for family in text_string_to_metric_families(metrics.render().decode()):
-        found.setdefault(family.name, {})  # some have no sample yet
+        counted = "_total" if family.type == "counter" else ""
+        found.setdefault(family.name + counted, {})  # some have no sample yet
         for sample in family.samples:
             found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
     return found
