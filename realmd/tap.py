@@ -30,7 +30,7 @@ from .gateway.http import Door, DoorFactory
 from .gateway.operator import Desk
 from .gateway.page import Page
 from .gateway.peers import UNIX
-from .gateway.turns import accept_in_groups
+from .gateway.turns import bound
 from .gateway.websocket import Gateway
 from .gateway.wire import Bounds
 from .nostr import assembly as nostr
@@ -240,7 +240,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
             or [reactor.listenTCP(config.server.port, listener, backlog=1024, interface=config.server.host)]
         )
         for one in port:
-            accept_in_groups(one)
+            bound(one)
         for warning in guard.warnings(*(getattr(one.getHost(), "host", UNIX) for one in port)):
             log.warn("{warning}", warning=warning)
         realm.room = realm.room_at(config.server.url(port[0].getHost().port))  # type: ignore[attr-defined]

@@ -231,7 +231,7 @@ def ipc(command: str, **args: Any) -> bytes:
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
     if body:
         headers.setdefault("content_length", str(len(body)))
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {headers.pop('host', 'localhost')}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 

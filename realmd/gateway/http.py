@@ -168,10 +168,13 @@ class Door:
         self._serve(request, decode_ask(command, body), reply, body)
 
     def _events(self, request: Request) -> None:
-        given = {
-            key.decode("ascii", "replace"): values[0].decode("ascii", "replace")
-            for key, values in parse_qs(request.uri.partition(b"?")[2]).items()
-        }
+        try:
+            given = {
+                key.decode("ascii", "replace"): values[0].decode("ascii", "replace")
+                for key, values in parse_qs(request.uri.partition(b"?")[2]).items()
+            }
+        except ValueError:
+            raise Fault("since, after and limit must be numbers, in ASCII") from None
         try:
             query = msgspec.convert(
                 {key: given[key] for key in ("since", "after", "limit") if key in given},
@@ -190,6 +193,8 @@ class Door:
             request.setHeader(b"upgrade", b"websocket")
             request.answer({"error": "This is a WebSocket; use ws:// or wss://"}, 426)
             return
+        if request.received:  # to some proxies that would be frames already
+            raise Fault("The handshake of a WebSocket has no body")
         if self._realm.world.draining:
             request.setHeader(b"retry-after", b"30")
             raise Closing

@@ -8,10 +8,13 @@ behind too long, is closed with 1013 (RFC 6455 registry: try again later).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime
 from zope.interface import implementer
+
+#: What waits (bytes) when a client's own questions have to wait, too: only news is added then.
+LOADED: Final = 65_536
 
 
 @implementer(IPullProducer, IPushProducer)
@@ -39,6 +42,7 @@ class Outbox:
         "_size",
         "_transport",
         "_waiting",
+        "caught_up",
         "dropped",
     )  # fmt: skip
 
@@ -62,6 +66,8 @@ class Outbox:
         self._closed = False
         self._missed = False
         self.dropped = 0
+        #: Called whenever the reader has taken all that was sent.
+        self.caught_up: Callable[[], None] = _nothing
         #: `writeSomeData` of a TCP transport.  What wraps one (TLS) hands it out too, but what is
         #: written there would pass by the wrapping: only a transport's own counts.
         own = hasattr(type(transport), "writeSomeData")
@@ -77,6 +83,11 @@ class Outbox:
     def behind(self) -> bool:
         """Whether the reader has yet to take what was sent."""
         return self._paused is not None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether so much waits that the reader should be asked for no more."""
+        return self._size >= LOADED
 
     def deliver(self, whole: bytes, durable: bytes) -> None:
         """Send `whole` now, or keep its `durable` part for when the reader has caught up."""
@@ -131,17 +142,21 @@ class Outbox:
         if self._missed and self._paused is None:
             self._missed = False
             self._resumed()
+        if self._paused is None:
+            self.caught_up()
 
     def stopProducing(self) -> None:
         """The connection is lost: nothing is sent any more."""
         self._closed = True
         self._paused = self._clock.seconds()
         self._waiting.clear()
+        self._size = 0
+        self.caught_up()  # what the client still says, its goodbye above all, is listened to
 
     def forget(self) -> None:
         """The connection is gone: let go of it, so that no cycle keeps it for the garbage collector."""
         self.stopProducing()
-        self._overflow = self._resumed = _nothing
+        self._overflow = self._resumed = self.caught_up = _nothing
         self._direct = self._transport = None
 
     def _end(self, reason: str) -> None:

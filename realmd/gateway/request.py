@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Before it is known who sends a request.
 NOBODY: Final = Peer("", "")
+#: Digits of a Content-Length; beyond, it is no number that Python reads.
+MOST_DIGITS: Final = 18
 JSON: Final = b"application/json; charset=utf-8"
 
 
@@ -171,11 +173,19 @@ class Channel(http.HTTPChannel):
 
     def headerReceived(self, line: bytes) -> bool:
         name, _, value = line.partition(b":")
-        if name.lower() == b"content-length" and len(value.strip()) > 18:  # no int that Python would not read
+        if self._ambiguous(name.lower(), value.strip()):
             self._respondToBadRequestAndDisconnect()
             return False
         good: bool = super().headerReceived(line)
         return good
+
+    def _ambiguous(self, name: bytes, value: bytes) -> bool:
+        """Whether a proxy before us may read this header in another way (RFC 9112, 3.2, 6.1 and 6.3)."""
+        if name == b"content-length":
+            return len(value) > MOST_DIGITS
+        if name == b"transfer-encoding":
+            return value.lower() != b"chunked"
+        return name == b"host" and self.requests[-1].requestHeaders.hasHeader(b"host")
 
     def answering(self) -> None:
         """The request is complete: from now on the time is ours."""
@@ -233,6 +243,8 @@ class Channel(http.HTTPChannel):
         self._respondToBadRequestAndDisconnect()
 
     def lineReceived(self, line: bytes) -> None:
+        if line[:1] in (b" ", b"\t"):  # a folded header, which not everybody unfolds (RFC 9112, 5.2)
+            self._respondToBadRequestAndDisconnect()
         if not self.refused:
             super().lineReceived(line)
 

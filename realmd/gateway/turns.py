@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -30,6 +31,9 @@ HALF: Final = 1.0
 NEWCOMER: Final = 0.002
 #: Connections that are accepted in a row; by itself, Twisted takes 20 more each time.
 ACCEPTED: Final = 32
+#: What the kernel may keep (bytes; it takes twice as much) of what a client sent and we do not read, and
+#: of what it does not take; by itself it keeps megabytes.
+BUFFER: Final = 131_072
 
 Work = Callable[[bytes], Any]
 
@@ -218,8 +222,13 @@ class Turns:
         ]
 
 
-def accept_in_groups(port: Any) -> None:
-    """Let `port`, which listens, accept no more than `ACCEPTED` connections in one turn of the reactor."""
+def bound(port: Any) -> None:
+    """Let `port`, which listens, accept no more than `ACCEPTED` connections in one turn of the reactor.
+
+    And let the kernel keep no more than `BUFFER` bytes, twice, each way for each of them.
+    """
+    for option in (SO_RCVBUF, SO_SNDBUF):
+        port.socket.setsockopt(SOL_SOCKET, option, BUFFER)
     accept = port.doRead
 
     def few() -> None:

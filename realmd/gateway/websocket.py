@@ -91,6 +91,9 @@ class Connection(Wire):
             lambda: factory.fanout.refresh(self),
         )
         self.deliver = self.outbox.deliver  # type: ignore[method-assign]  # a call less a write
+        if self.lane is not None:  # who does not read is answered no more: only news waits for it
+            self.lane.ready = lambda: not self.outbox.loaded
+            self.outbox.caught_up = self.lane.go_on
         factory.opened += 1
         self.number, self.since = factory.opened, milliseconds(factory.clock)
         factory.connections.add(self)
@@ -127,7 +130,9 @@ class Connection(Wire):
         try:
             if self.too_long:
                 self.too_long = False
-                raise Fault(f"Message too large (limit {self.factory.bounds.message_bytes} bytes)")
+                self.factory.faults += 1
+                self._wrong(f"Message too large (limit {self.factory.bounds.message_bytes} bytes)", None)
+                return
             wish, mark = classic.decode_message(payload)
             if (token := classic.token_in(payload)) is not None:
                 self._show_token(token, mark)

@@ -191,7 +191,7 @@ class Wire(WebSocketServerProtocol):
     def onMessageFrameBegin(self, length: int) -> None:
         super().onMessageFrameBegin(length)
         if self.message_data_total_length > self.factory.bounds.message_bytes:
-            self._pass_over()
+            self._exceeds()
 
     def onFrameData(self, payload: bytes) -> bool | None:
         going_on: bool | None = super().onFrameData(payload)
@@ -204,6 +204,11 @@ class Wire(WebSocketServerProtocol):
 
     def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
         """A message that was small on the wire is too long when inflated; Autobahn would hang up."""
+        self._exceeds()
+
+    def _exceeds(self) -> None:
+        if not self.too_long:
+            self.factory.guard.offences.note("message", "websocket", self.client.address)
         self._pass_over()
 
     def _pass_over(self) -> None:

@@ -18,6 +18,8 @@ from .wire import CLOSE, TEXT, frame, message, proxy_header, upgrade
 PATIENCE: Final = 15.0
 #: Bytes read at once, and those that wait to be sent before more are made.
 CHUNK: Final = 65_536
+#: How much stronger an attack is at full strength.
+FULL: Final = 3
 _HANG_UP_HARD: Final = struct.pack("ii", 1, 0)
 
 
@@ -50,6 +52,10 @@ class Field:
     def going_on(self) -> bool:
         return not self.stop.is_set()
 
+    def strength(self, count: int) -> int:
+        """So many in a test; more at full strength."""
+        return count * FULL if self.full else count
+
     def strangers(self, networks: int, hosts: int) -> Iterator[str]:
         """Addresses in so many networks, again and again (RFC 2544's, which nobody has)."""
         while True:
@@ -64,6 +70,7 @@ class Field:
         """
         line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         line.setblocking(False)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._near = self._near % 254 + 1
         line.bind((f"127.0.{2 if address else 1}.{self._near}", 0))
         line.connect_ex(("127.0.0.1", self.port))
@@ -128,9 +135,8 @@ class Swarm:
         return ended
 
     def _serve(self, client: Client, ready: int) -> bool:
-        if ready & selectors.EVENT_READ:
-            if not client.line.recv(CHUNK):
-                return False
+        if ready & selectors.EVENT_READ and not client.line.recv(CHUNK):
+            return False
         if ready & selectors.EVENT_WRITE:
             sent = client.line.send(client.out[:CHUNK])
             del client.out[:sent]
@@ -178,12 +184,12 @@ class Stranger:
     def send(self, data: bytes) -> None:
         self._line.sendall(data)
 
-    def finish(self) -> None:
-        """Send no more; what comes is still read."""
-        self._line.shutdown(socket.SHUT_WR)
+    def patience(self, seconds: float) -> None:
+        """How long to wait for something from now on; then TimeoutError."""
+        self._line.settimeout(seconds)
 
-    def answer(self) -> Answer:
-        """The next HTTP answer; EOFError if there is none."""
+    def answer(self, head: bool = False) -> Answer:
+        """The next HTTP answer, `head` if it has no body; EOFError if there is none."""
         status = self._reader.readline()
         if not status:
             raise EOFError
@@ -191,7 +197,7 @@ class Stranger:
         while (text := self._reader.readline()) not in (b"\r\n", b""):
             name, _, value = text.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
-        body = self._reader.read(int(headers.get("content-length", 0)))
+        body = self._reader.read(0 if head else int(headers.get("content-length", 0)))
         return Answer(int(status.split(b" ")[1]), headers, body)
 
     def ask(self, asked: bytes) -> Answer:

@@ -67,7 +67,7 @@ class Sample(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What was measured: seconds, bytes, lines of the log.  `arrival` is the p99 of those who come in anew."""
+    """What was measured: seconds, bytes, lines of the log.  `arrival` is the p99 of newcomers."""
 
     calm: float
     p99: float
@@ -96,7 +96,7 @@ class Bystanders:
         return [json.loads(line) for line in list(self._output.lines)]
 
     def samples(self, since: float, until: float = float("inf"), new: bool = False) -> list[Sample]:
-        """What was due in that time and is done, by those who were there before; or by those who are `new`."""
+        """What was due in that time and is done, by those who were there; or by newcomers."""
         return [
             Sample(told["kind"], told["at"], told["took"])
             for told in self.told()

@@ -10,7 +10,10 @@ from .siege import Attack
 from .wire import MORE, TEXT, frame, message, post, upgrade
 
 #: So that a test sees more than one round of it; the defaults are 10 and 75 s.
-BRIEF: Final = {"REALMD_SERVER_HANDSHAKE_TIMEOUT_S": "1", "REALMD_SERVER_IDLE_TIMEOUT_S": "2"}
+BRIEF: Final = {
+    "REALMD_SERVER_HANDSHAKE_TIMEOUT_S": "1", "REALMD_SERVER_IDLE_TIMEOUT_S": "2",
+    "REALMD_SERVER_OUTBOX_PATIENCE_S": "1",
+}  # fmt: skip
 HEAD: Final = b"POST /ipc HTTP/1.1\r\nHost: localhost\r\n"
 #: Connections that an attacker keeps open, and how long (s) one of them waits before it goes on.
 MANY: Final = 400

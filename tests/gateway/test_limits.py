@@ -286,17 +286,6 @@ async def test_an_http_flood_loses_its_connection(tmp_path: Path) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_flood_through_a_proxy_is_its_clients(tmp_path: Path) -> None:
-    """Who floods is named, over however many connections it comes; the others behind the proxy are served."""
-    async with realm_behind(tmp_path, address_rate=5.0, burst_s=1.0, flood_refusals=5) as realm:
-        flood = [await realm.http("GET", "/api/room", x_forwarded_for=STRANGER) for _ in range(40)]
-        assert {answer.status for answer in flood} == {200, 429}
-        named = {event["peer"] for event in realm.logged("flood door={door}")}
-        assert named == {STRANGER}
-        assert (await realm.http("GET", "/api/room", x_forwarded_for="192.0.2.99")).status == 200
-
-
-@pytest_twisted.ensureDeferred
 async def test_new_agents_of_one_address_are_bounded(tmp_path: Path) -> None:
     """Registrations an hour; an agent that is known already registers as often as it likes."""
     async with realm_behind(tmp_path, address_registrations=2) as realm:

@@ -226,3 +226,15 @@ async def test_a_stranger_may_not_send_a_proxy_header(tmp_path: Path) -> None:
         wire.write(b"PROXY TCP4 198.51.100.7 127.0.0.1 5678 80\r\n" + request("GET", "/health/live"))
         assert (await wire.answer()).status == 400
         assert (await realm.http("GET", "/health/live")).status == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_flood_through_a_proxy_is_its_clients(tmp_path: Path) -> None:
+    """Who floods is named, over however many connections it comes; the others behind the proxy are served."""
+    server = {"port": 0, "trusted_proxies": ("127.0.0.1",)}
+    limits = {"address_rate": 5.0, "burst_s": 1.0, "flood_refusals": 5}
+    async with realm_up(tmp_path, server=server, limits=limits) as realm:
+        flood = [await realm.http("GET", "/api/room", x_forwarded_for="198.51.100.7") for _ in range(40)]
+        assert {answer.status for answer in flood} == {200, 429}
+        assert {event["peer"] for event in realm.logged("flood door={door}")} == {"198.51.100.7"}
+        assert (await realm.http("GET", "/api/room", x_forwarded_for="192.0.2.99")).status == 200
