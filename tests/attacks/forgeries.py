@@ -99,7 +99,6 @@ def replay(field: Field) -> None:
         done = run(field.folder, "revoke", name, settings=settings, program=REALMCTL)
         assert done.returncode == 0, done
         check_dead(field, thief, name, old)
-    assert old not in "\n".join(done.stdout.splitlines())
 
 
 def check_dead(field: Field, thief: Stranger, name: str, token: str) -> None:

@@ -96,4 +96,7 @@ BODY: Final = Attack(body, TIMEOUT, BRIEF)
 HANDSHAKE: Final = Attack(handshake, TIMEOUT, BRIEF)
 FRAMES: Final = Attack(frames, "offence kind=message door=websocket peer=198", BRIEF)
 DEAF: Final = Attack(deaf, "buffer overflow door=websocket peer=198", BRIEF)
-HALF_OPEN: Final = Attack(half_open, "connection limit reached limit=total|connection timeout", BRIEF)
+#: They come for every place that gets free, so most newcomers find none meanwhile.
+HALF_OPEN: Final = Attack(
+    half_open, "connection limit reached limit=total|connection timeout", BRIEF, turned_away=0.9
+)

@@ -67,9 +67,8 @@ def by_http(field: Field, address: str, name: str, mallory: str, turn: int) -> N
             line.send(request("POST", "/ipc", ipc(command, agentId=name, **args), **headers))
             lines.append((line, (command, name, headers)))
     line = Stranger(field, address)
-    line.send(
-        request("POST", "/api/clawhub/skills", json.dumps({"agentId": name, "id": "w", "name": "W"}).encode())
-    )
+    skill = json.dumps({"agentId": name, "id": "worm", "name": "Worm"}).encode()
+    line.send(request("POST", "/api/clawhub/skills", skill))
     lines.append((line, ("REST", name)))
     for line, what in lines:
         check_refused(line.answer().json, what)
@@ -80,8 +79,9 @@ def by_http(field: Field, address: str, name: str, mallory: str, turn: int) -> N
 def by_websocket(field: Field, address: str, name: str, mallory: str, turn: int) -> None:
     """As a stranger, as the speaker of another agent, and as a player."""
     with Stranger(field, address).upgrade(f"/ws?agent={name}", **CLAIMS[turn % len(CLAIMS)]) as line:
-        line.tell(type="playerMove", id="player", x=0, z=0, agentId=name)
-        tried: dict[Any, Any] = {"player": "player"}
+        line.tell(type="playerMove", x=0, z=0, agentId=name)
+        assert line.next("error")["message"] == "playerJoin first"
+        tried: dict[Any, Any] = {}
         for number, (command, args) in enumerate(DEEDS):
             if "id" not in args:  # of this one, it is the skill's
                 tried[number] = command, name
@@ -96,7 +96,7 @@ def by_websocket(field: Field, address: str, name: str, mallory: str, turn: int)
 
 def check_refused(answer: dict[str, Any], what: Any) -> None:
     assert not answer.get("ok"), (what, answer)
-    assert answer.get("code") in REFUSED or what == "player", (what, answer)
+    assert answer.get("code") in REFUSED, (what, answer)
 
 
 def check_victims(field: Field, token: str, human: str) -> None:
