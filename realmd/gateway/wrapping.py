@@ -25,6 +25,8 @@ from .peers import UNIX, Peers, Relayed, parse, plain
 V1_MOST: Final = 107
 V2_HEAD: Final = 16
 V2_MOST: Final = 2048
+#: Connections that may wait for their header however full the house is; some files are kept back for them.
+FEW: Final = 16
 
 
 class ProxyHeader(ProtocolWrapper):
@@ -147,7 +149,8 @@ class ProxyHeaders(WrappingFactory):
     def buildProtocol(self, addr: Any) -> Any:
         if not self._peers.trusts(plain(getattr(addr, "host", UNIX))):
             return self.wrappedFactory.buildProtocol(addr)
-        if self.waiting + self._crowd.open >= self._crowd.most:
+        # In a full house it is for the crowd to say who gives way, once it is known who comes.
+        if self.waiting >= max(FEW, self._crowd.most - self._crowd.open):
             return None
         return ProxyHeader(self)
 

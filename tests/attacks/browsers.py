@@ -18,14 +18,14 @@ OURS: Final = "https://page.example"
 OTHERS: Final = (
     "https://evil.example", "http://page.example", "https://page.example.evil.example", "null", "", "*",
     "https://evilpage.example", "https://page.example:444", "https://PAGE.example", "https://page.example/",
-    "https://page.example@evil.example", "file://", "https://page.example, https://evil.example", "http://localhost.evil.example",
-    "http://127.0.0.1.evil.example", "chrome-extension://abc",
+    "https://page.example@evil.example", "file://", "https://page.example, https://evil.example",
+    "http://localhost.evil.example", "http://127.0.0.1.evil.example", "chrome-extension://abc",
 )  # fmt: skip
 #: Names that an attacker lets point at the realm's address.
 REBOUND: Final = (
     "evil.example", "evil.example:80", "realm.example.evil.example", "evilrealm.example", "",
-    "localhost.evil.example", "realm.example@evil.example", "127.0.0.1.evil.example", "2130706433.evil", "[::1].evil.example",
-    "realm.example, evil.example", "realm.example evil.example",
+    "localhost.evil.example", "realm.example@evil.example", "127.0.0.1.evil.example", "2130706433.evil",
+    "[::1].evil.example", "realm.example, evil.example", "realm.example evil.example",
 )  # fmt: skip
 
 
@@ -63,13 +63,14 @@ def simple_request(command: str, origin: str, **args: Any) -> bytes:
 def rebinding(field: Field) -> None:
     """A page whose own name is made to point at the realm is of its origin, but not of its name."""
     enrol(field, "homely", None)
+    emote = ipc("world-emote", agentId="homely")
     for name in cycle(REBOUND):
         if not field.going_on:
             break
         for address in (None, "198.18.3.3"):
             for asked in (
                 request("GET", "/api/room", host=name), request("GET", "/", host=name),
-                request("POST", "/ipc", ipc("world-emote", agentId="homely"), host=name, origin=f"http://{name}"),
+                request("POST", "/ipc", emote, host=name, origin=f"http://{name}"),
                 upgrade(host=name, origin=f"http://{name}"), upgrade(host=name),
             ):  # fmt: skip
                 with Stranger(field, address) as line:
@@ -87,5 +88,7 @@ def check_homely(field: Field) -> None:
         assert line.ask(request("POST", "/ipc", ipc("world-emote", agentId="homely"))).json["ok"]
 
 
-CROSS_SITE: Final = Attack(cross_site, "offence kind=origin door=websocket peer=", NAMED)
-REBINDING: Final = Attack(rebinding, "offence kind=host door=http peer=", NAMED)
+CROSS_SITE: Final = Attack(
+    "cross_site_websocket", cross_site, "offence kind=origin door=websocket peer=", NAMED
+)
+REBINDING: Final = Attack("dns_rebinding", rebinding, "offence kind=host door=http peer=", NAMED)

@@ -109,8 +109,8 @@ def storm(field: Field) -> None:
 
 
 FLOOD: Final = "flood door=(http|websocket) peer=198"
-ONE_ADDRESS: Final = Attack(one_address, FLOOD)
-MANY_ADDRESSES: Final = Attack(many_addresses, FLOOD)
-LARGE: Final = Attack(large_messages, FLOOD)
-BOMBS: Final = Attack(bombs, FLOOD)
-STORM: Final = Attack(storm, "ECONNRESET door=http peer=198")
+ONE_ADDRESS: Final = Attack("flood_by_one_address", one_address, FLOOD)
+MANY_ADDRESSES: Final = Attack("flood_by_many_addresses", many_addresses, FLOOD)
+LARGE: Final = Attack("large_messages", large_messages, FLOOD)
+BOMBS: Final = Attack("compressed_bombs", bombs, FLOOD)
+STORM: Final = Attack("connect_disconnect_storm", storm, "ECONNRESET door=http peer=198")

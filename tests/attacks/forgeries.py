@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from realmd.identity import schnorr
 from realmd.identity.keys import KeyRing
 
 from ..identity.signers import OWNER, STRANGER, entropy, event
@@ -25,7 +26,6 @@ from .wire import ipc, post, request
 #: Codes of tokens that prove nothing.
 NO_TOKEN: Final = {"malformed", "unknown_key", "bad_signature", "expired", "not_yet"}
 REALMCTL: Final = (sys.executable, "-m", "realmd.ctl")
-BEARER: Final = "realm1"
 
 
 def packed(data: bytes) -> str:
@@ -37,14 +37,9 @@ def forgeries(field: Field, token: str) -> Iterator[str]:
     """Tokens for the victim, made without the realm's key; `token` is a good one of another agent."""
     head, payload, signature = token.split(".")
     said = json.loads(base64.urlsafe_b64decode(payload + "=="))
-    theirs = {**said, "agentId": "victim"}
     key = KeyRing.create(said["issued"], entropy(), 86_400_000).newest
-    for statement in (
-        theirs,
-        {**theirs, "serial": 0},
-        {**theirs, "alg": "none"},
-        {**theirs, "keyId": key.id},
-    ):
+    lies: tuple[dict[str, Any], ...] = {}, {"serial": 0}, {"alg": "none"}, {"keyId": key.id}
+    for statement in ({**said, "agentId": "victim", **lie} for lie in lies):
         text = f"{head}.{packed(json.dumps(statement, separators=(',', ':')).encode())}"
         for proof in (signature, "", packed(bytes(64)), packed(key.sign(text.encode()))):
             yield f"{text}.{proof}"
@@ -55,7 +50,7 @@ def forgeries(field: Field, token: str) -> Iterator[str]:
             yield changed
     yield from (
         token + "A", token[:-1], f"{head}.{payload}", f"{payload}.{signature}", token.upper(), "null", "..",
-        f"{token}.{signature}", f"{head}.{payload}=.{signature}", token.replace("realm1", "realm2"), "realm1..",
+        "realm1..", f"{token}.{signature}", f"{head}.{payload}=.{signature}", token.replace("1", "2", 1),
         "eyJhbGciOiJub25lIn0.eyJhZ2VudElkIjoidmljdGltIn0.", token * 7, f"realm1.{'A' * 900}.{'A' * 86}",
     )  # fmt: skip
 
@@ -132,14 +127,7 @@ def encoded(made: dict[str, Any]) -> str:
 def misuses(field: Field, url: str, body: bytes) -> Iterator[tuple[str, set[str]]]:
     """Values for the Authorization header that prove nothing here, and the codes they may be refused with."""
     good = proof(url, body)
-    for wrong in (
-        f"{url}?a",
-        url.replace("http", "https"),
-        url.replace("/ipc", "/"),
-        f"{url}/",
-        "",
-        url.upper(),
-    ):
+    for wrong in (f"{url}?a", url.replace("http", "https"), url.replace("/ipc", "/"), f"{url}/", ""):
         yield encoded(proof(wrong, body)), {"url"}
     for method in ("GET", "", "POST,GET"):
         yield encoded(proof(url, body, method=method)), {"method"}
@@ -165,7 +153,7 @@ def misuses(field: Field, url: str, body: bytes) -> Iterator[tuple[str, set[str]
 
 
 def nip98(field: Field) -> None:
-    """No event that was made for something else, or was used, proves a key; nor does a challenge of others."""
+    """No event that was made for something else, or was used, proves a key; no challenge of others does."""
     body = ipc("login", agentId="bound")
     url = f"http://127.0.0.1:{field.port}/ipc"
     claim = ipc("register", agentId="bound")
@@ -205,24 +193,24 @@ def overheard(field: Field, url: str, address: str) -> None:
 def challenges(field: Field, address: str) -> None:
     """A challenge is its connection's, for one answer, with the right kind and address."""
     with Stranger(field, address).upgrade() as mine, Stranger(field, address).upgrade() as other:
-        for line in (mine, other):
-            line.tell(type="challenge")
-        given, others = mine.next("challenge"), other.next("challenge")
-        for challenge, relay, kind, code in (
-            (others["challenge"], given["relay"], 22242, "challenge"), ("", given["relay"], 22242, "challenge"),
-            (given["challenge"], "ws://evil.example/ws", 22242, "relay"), (given["challenge"], given["relay"], 27235, "kind"),
+        other.tell(type="challenge")
+        given = other.next("challenge")
+        for kind, changed, code in (
+            (22242, {"challenge": given["challenge"]}, "challenge"), (22242, {"challenge": ""}, "challenge"),
+            (22242, {"relay": "ws://evil.example/ws"}, "relay"), (27235, {}, "kind"),
         ):  # fmt: skip
             mine.tell(type="challenge")
-            fresh = mine.next("challenge")["challenge"]
-            tags = ("relay", relay), ("challenge", fresh if challenge == given["challenge"] else challenge)
-            answer = msgspec.to_builtins(event(kind, *tags, created_at=int(time.time())))
+            tags = {"challenge": mine.next("challenge")["challenge"], "relay": given["relay"], **changed}
+            answer = msgspec.to_builtins(event(kind, *tags.items(), created_at=int(time.time())))
             assert mine.command("auth", event=answer)["code"] == code, code
             assert mine.command("auth", event=answer)["code"] in ("challenge", "kind")  # it is used up
             field.tally["tries"] += 2
         assert mine.command("agent-inbox", agentId="bound")["code"] == "token_required"
+        taken = schnorr.public_key(OWNER).hex()
+        assert mine.command("register", agentId="impostor", pubkey=taken)["code"] == "key_taken"
 
 
 SAYS: Final = "offence kind=identity door=http peer=198"
-FORGERY: Final = Attack(forgery, SAYS)
-REPLAY: Final = Attack(replay, SAYS)
-NIP98: Final = Attack(nip98, SAYS)
+FORGERY: Final = Attack("token_forgery", forgery, SAYS)
+REPLAY: Final = Attack("token_replay", replay, SAYS)
+NIP98: Final = Attack("nip98_misuse", nip98, SAYS)

@@ -235,8 +235,8 @@ def check_frames(line: Stranger, stream: bytes) -> str:
 
 
 OFFENCE: Final = "offence kind=%s door=%s peer=198"
-SMUGGLING: Final = Attack(smuggling, OFFENCE % ("http", "http"), BRIEF)
-TRAVERSAL: Final = Attack(traversal, OFFENCE % ("path", "http"), BRIEF)
-MALFORMED_UTF8: Final = Attack(malformed_utf8, OFFENCE % ("message", "http"), BRIEF)
-DEEP_JSON: Final = Attack(deep_json, OFFENCE % ("message", "http"), BRIEF)
-FUZZED_FRAMES: Final = Attack(fuzzed_frames, OFFENCE % ("frames", "websocket"), BRIEF)
+SMUGGLING: Final = Attack("header_smuggling", smuggling, OFFENCE % ("http", "http"), BRIEF)
+TRAVERSAL: Final = Attack("path_traversal", traversal, OFFENCE % ("path", "http"), BRIEF)
+MALFORMED_UTF8: Final = Attack("malformed_utf8", malformed_utf8, OFFENCE % ("message", "http"), BRIEF)
+DEEP_JSON: Final = Attack("deep_json", deep_json, OFFENCE % ("message", "http"), BRIEF)
+FUZZED_FRAMES: Final = Attack("fuzzed_frames", fuzzed_frames, OFFENCE % ("frames", "websocket"), BRIEF)

@@ -1,37 +1,77 @@
-"""`python -m tests.attacks.measure [rounds]`: what each attack costs the others, for docs/security.rst."""
+"""What each attack costs, at full strength, for the table in docs/security.rst.
+
+    python -m tests.attacks.measure [--rounds N] [--seconds N] [--write] [name...]
+
+`--write` puts the medians into the table's rows.
+"""
 
 from __future__ import annotations
 
+import argparse
+import re
 import statistics
-import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from ..process.daemon import Daemon
-from .siege import BEHIND_PROXIES, MIB, PROGRAM, Attack, Figures, besiege
-from .test_siege import ATTACKS
+from . import browsers, floods, forgeries, malformed, slow, strangers
+from .siege import BEHIND_PROXIES, MIB, PROGRAM, ROOT, Attack, Figures, besiege
+
+DOCUMENT: Final = ROOT / "docs" / "security.rst"
+MODULES: Final = (strangers, forgeries, browsers, slow, floods, malformed)
+ATTACKS: Final = {
+    attack.name: attack
+    for module in MODULES
+    for attack in vars(module).values()
+    if isinstance(attack, Attack)
+}
 
 
-def measured(attack: Attack) -> Figures:
+def measured(attack: Attack, seconds: float) -> Figures:
+    """One siege of a realm with default settings, but for what the attack is about."""
+    own = {} if attack.settings == slow.BRIEF else attack.settings
     with tempfile.TemporaryDirectory() as folder:
-        daemon = Daemon(Path(folder), settings={**BEHIND_PROXIES, **attack.settings}, program=PROGRAM)
+        daemon = Daemon(Path(folder), settings={**BEHIND_PROXIES, **own}, program=PROGRAM)
         try:
-            return besiege(daemon.ready(), attack)
+            return besiege(daemon.ready(), attack, full=True, seconds=seconds)
         finally:
             daemon.kill()
 
 
-def main(rounds: int) -> None:
-    """Medians of `rounds` runs: p99 calm, under attack, worst (ms); memory (MiB), lines of the log."""
-    for name, attack in ATTACKS.items():
-        runs = [measured(attack) for _ in range(rounds)]
+def row(runs: list[Figures]) -> str:
+    """The medians: p99 in calm and under attack (ms), memory (MiB), lines in the log."""
 
-        def middle(field: str, unit: float, runs: list[Figures] = runs) -> str:
-            return f"{statistics.median(getattr(run, field) for run in runs) * unit:.0f}"
+    def middle(field: str) -> float:
+        return statistics.median(getattr(run, field) for run in runs)
 
-        row = [middle("calm", 1000), middle("p99", 1000), middle("worst", 1000)]
-        print(name, *row, middle("growth", 1 / MIB), middle("lines", 1), sep="\t", flush=True)
+    calm, p99 = middle("calm") * 1000, middle("p99") * 1000
+    return f"{calm:.0f} → {p99:.0f} ms, {middle('growth') / MIB:.0f} MiB, {middle('lines'):.0f} lines"
+
+
+def write(name: str, cell: str) -> None:
+    """Put `cell` under the test's name."""
+    text = DOCUMENT.read_text("utf-8")
+    place = re.compile(rf"(     - ``test_{name}``\n     - )[^\n]*")
+    assert len(place.findall(text)) == 1, name
+    DOCUMENT.write_text(place.sub(lambda found: found[1] + cell, text), "utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", default=[*ATTACKS])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    for name in arguments.names:
+        runs = [measured(ATTACKS[name], arguments.seconds) for _ in range(arguments.rounds)]
+        for run in runs:
+            print(f"  {name} {run}", flush=True)
+        print(f"{name}: {row(runs)}", flush=True)
+        if arguments.write:
+            write(name, row(runs))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main()

@@ -44,12 +44,13 @@ PROGRAM: Final = ("setsid", *TWISTD)
 
 
 class Attack(NamedTuple):
-    """What is done to a realm with these `settings`, and what may come of it.
+    """What is done to a realm with these `settings`, and what may come of it; `name` is its test's.
 
     `says` is what the log tells of it (a regular expression), in no more than `lines` lines.
     `growth` is what it may cost (MiB), `turned_away` the part of newcomers that may find no place.
     """
 
+    name: str
     run: Callable[[Field], None]
     says: str
     settings: Mapping[str, str] = {}
@@ -210,7 +211,7 @@ def besiege(daemon: Daemon, attack: Attack, full: bool = False, seconds: float =
         len(newcomers), len(others.refused("arrival")), dict(field.tally),
     )  # fmt: skip
     check_others(daemon, others, left)
-    check_daemon(daemon, attack, figures)
+    check_daemon(daemon, attack, figures, field.strength(attack.growth))
     return figures
 
 
@@ -233,12 +234,12 @@ def check_others(daemon: Daemon, others: Bystanders, left: dict[str, Any]) -> No
     check_promises(read(daemon.database).events, agents, viewers)
 
 
-def check_daemon(daemon: Daemon, attack: Attack, figures: Figures) -> None:
-    """Fails unless it is well again, has kept within its bounds, says what happened, and ends in order."""
+def check_daemon(daemon: Daemon, attack: Attack, figures: Figures, growth: int) -> None:
+    """Fails unless it is well again, says what happened, has grown no more (MiB), and ends in order."""
     poll(lambda: daemon.health()[1]["status"] == "ok", "it is well again")
     assert daemon.log.find(attack.says), f"no {attack.says!r} in:\n{daemon.log}"
     assert figures.lines <= attack.lines, f"too much in the log:\n{daemon.log}"
     assert daemon.log.find(r" (error|critical) |realm1\.") == []  # nor a token
-    assert figures.growth <= attack.growth * MIB, f"{figures.growth / MIB:.0f} MiB more"
+    assert figures.growth <= growth * MIB, f"{figures.growth / MIB:.0f} MiB more"
     assert figures.turned_away <= figures.newcomers * attack.turned_away, figures
     assert daemon.stop() == 0

@@ -91,12 +91,18 @@ def half_open(field: Field) -> None:
 
 
 TIMEOUT: Final = "connection timeout door=http peer=198"
-HEADERS: Final = Attack(headers, TIMEOUT, BRIEF)
-BODY: Final = Attack(body, TIMEOUT, BRIEF)
-HANDSHAKE: Final = Attack(handshake, TIMEOUT, BRIEF)
-FRAMES: Final = Attack(frames, "offence kind=message door=websocket peer=198", BRIEF)
-DEAF: Final = Attack(deaf, "buffer overflow door=websocket peer=198", BRIEF)
+HEADERS: Final = Attack("slow_headers", headers, TIMEOUT, BRIEF)
+BODY: Final = Attack("slow_body", body, TIMEOUT, BRIEF)
+HANDSHAKE: Final = Attack("slow_handshake", handshake, TIMEOUT, BRIEF)
+FRAMES: Final = Attack("endless_frames", frames, "offence kind=message door=websocket peer=198", BRIEF)
+DEAF: Final = Attack(
+    "readers_that_never_read",
+    deaf,
+    "(buffer overflow|connection timeout|ECONNRESET) door=(websocket|http) peer=198",
+    BRIEF,
+)
 #: They come for every place that gets free, so most newcomers find none meanwhile.
+#: While 5,000 come at once, 2,000 of them have the places until each has had half a second.
 HALF_OPEN: Final = Attack(
-    half_open, "connection limit reached limit=total|connection timeout", BRIEF, turned_away=0.9
+    "half_open_connections", half_open, "connection limit reached limit=total", turned_away=0.9
 )

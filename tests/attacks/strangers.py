@@ -112,4 +112,6 @@ def check_victims(field: Field, token: str, human: str) -> None:
         assert line.ask(post("world-emote", token, agentId="victim")).json["ok"]
 
 
-IMPERSONATION: Final = Attack(impersonation, "offence kind=identity door=(http|websocket) peer=198")
+IMPERSONATION: Final = Attack(
+    "impersonation", impersonation, "offence kind=identity door=(http|websocket) peer=198"
+)

@@ -46,7 +46,7 @@ def upgrade(path: str = "/ws", **headers: str) -> bytes:
     """The opening handshake of a WebSocket."""
     key = base64.b64encode(os.urandom(16)).decode()
     asked = {"upgrade": "websocket", "connection": "Upgrade", "sec_websocket_key": key}
-    return request("GET", path, **{**asked, "sec_websocket_version": "13", **headers})
+    return request("GET", path, b"", **{**asked, "sec_websocket_version": "13", **headers})
 
 
 def frame(opcode: int, payload: bytes = b"", fin: bool = True, mask: bool = True) -> bytes:

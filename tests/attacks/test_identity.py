@@ -1,0 +1,56 @@
+"""Nobody speaks for another, whatever is claimed, forged, overheard or out of date."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+
+from tests.realm import ipc, realm_up
+
+from . import forgeries, strangers
+from .conftest import Withstands
+
+
+def test_impersonation(withstands: Withstands) -> None:
+    """By no door does a stranger do or read anything of an agent that is not its own."""
+    withstands(strangers.IMPERSONATION)
+
+
+def test_token_forgery(withstands: Withstands) -> None:
+    """No token counts but those that the realm has signed, as it has written them."""
+    withstands(forgeries.FORGERY)
+
+
+def test_token_replay(withstands: Withstands) -> None:
+    """Who has overheard a token loses it when its holder rotates it, or the operator revokes it."""
+    withstands(forgeries.REPLAY)
+
+
+def test_nip98_misuse(withstands: Withstands) -> None:
+    """A signed event proves its key once, in time, for the request or connection that it was made for."""
+    withstands(forgeries.NIP98)
+
+
+@pytest_twisted.ensureDeferred
+async def test_token_expiry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token counts for its days and not a moment longer, on connections that are open, too."""
+    async with realm_up(tmp_path, auth={"token_days": 2, "mode": "required"}) as realm:
+        token = (await realm.ipc("register", agentId="ann"))["token"]
+        bearer, now = f"Bearer {token}", time.time()
+        body = ipc("world-emote", agentId="ann")
+        socket = await realm.socket()
+        for days, good in ((1.99, True), (2.0, False), (400.0, False)):
+            later = now + days * 86_400
+            monkeypatch.setattr(reactor, "time_of_day", lambda later=later: later, raising=False)
+            answer = await realm.http("POST", "/ipc", body, authorization=bearer)
+            told = await socket.ask("agent-inbox", agentId="ann", token=token)
+            shown = await realm.http("POST", "/ipc", ipc("agent-inbox", agentId="ann", token=token))
+            assert (answer.status, told["ok"], shown.status) == (
+                (200, True, 200) if good else (401, False, 401)
+            )
+            if not good:
+                assert {answer.json["code"], told["code"], shown.json["code"]} == {"expired"}
