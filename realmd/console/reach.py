@@ -49,7 +49,7 @@ def proxy(url: str, now: float, context: ssl.SSLContext | None = None) -> Iterat
             status = _asked(stream, parts, "/health/live", {"Connection": "close"})
         yield judged(
             "proxy", status == 200, f"{url} leads to the realm", f"{url}/health/live answers {status}",
-            "nginx -t && systemctl reload nginx; see etc/nginx/realm-server.conf",
+            "nginx -t && systemctl reload nginx",
         )  # fmt: skip
         upgrade = {
             "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
@@ -59,7 +59,7 @@ def proxy(url: str, now: float, context: ssl.SSLContext | None = None) -> Iterat
             status = _asked(stream, parts, "/ws", upgrade)
         yield judged(
             "proxy", status == 101, "WebSockets pass", f"WebSockets do not pass: {url}/ws answers {status}",
-            "The proxy must pass on the headers Upgrade and Connection: see etc/nginx/proxy.conf",
+            "The proxy must pass on the headers Upgrade and Connection, as realm-setup's site does",
         )  # fmt: skip
     except ssl.SSLCertVerificationError as error:
         yield Finding("certificate", "wrong", f"{url}: {error.verify_message}", "certbot renew")

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Final
 
 from ..config import load
@@ -27,6 +28,7 @@ SITE: Final = Path("etc/nginx/sites-available/realm-server")
 ENABLED: Final = Path("etc/nginx/sites-enabled/realm-server")
 HOOK: Final = Path("etc/letsencrypt/renewal-hooks/deploy/realm-server")
 JAIL: Final = Path("etc/fail2ban/jail.d/realm-server.local")
+INCLUDE: Final = re.compile(rf"^( *)include /{TEMPLATES}/proxy\.conf;\n", re.MULTILINE)
 #: ufw's profile, in /etc/ufw/applications.d.
 PROFILE: Final = "Realm Server"
 
@@ -134,8 +136,11 @@ class Setup:
         template = self.root / TEMPLATES / ("realm-server.conf" if pair else "realm-server-plain.conf")
         try:
             text = template.read_text("utf-8").replace("@domain@", domain)
+            shared = template.with_name("proxy.conf").read_text("utf-8")
         except OSError as error:
-            raise SetupError(f"{template}: {error.strerror}") from None
+            raise SetupError(f"{error.filename}: {error.strerror}") from None
+        # Not by `include`: the site outlives that file when the package is removed, and nginx must go on.
+        text = INCLUDE.sub(lambda found: indent(shared, found[1]), text)
         if pair:
             text = text.replace("@certificate@", str(pair[0])).replace("@key@", str(pair[1]))
         new = self.write(self.root / SITE, text)

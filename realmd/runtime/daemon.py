@@ -14,6 +14,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
+from ..storage.interface import Unusable
+
 #: How long (s) one stage may take to stop before the next one does.  Two that hang and a
 #: client that does not answer still leave an end within 5 s.
 STOP_PATIENCE: Final = 1.5
@@ -22,7 +24,8 @@ STOP_PATIENCE: Final = 1.5
 class Daemon(MultiService):
     """The root service.  Its children start one after another, in the order they were added.
 
-    A child whose start fails ends the process with status 1.  `observer` becomes twistd's log.
+    A child whose start fails ends the process with status 1, or 2 if no second start will mend that
+    (as the unit's RestartPreventExitStatus has it).  `observer` becomes twistd's log.
     """
 
     log = Logger()
@@ -71,7 +74,7 @@ class Daemon(MultiService):
                     return
                 self.log.critical("cannot start stage={stage}: {error}", stage=stage.name, error=error)
                 self.log.debug("why", log_failure=Failure())
-                self.exit_status = 1
+                self.exit_status = 2 if isinstance(error, Unusable) else 1
                 self._reactor.addSystemEventTrigger("after", "shutdown", self._exit)
                 self._reactor.callWhenRunning(self._halt)
                 return

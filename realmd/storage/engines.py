@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from . import sqlite
+from .interface import StorageError
 
 
 class Hold(Protocol):
@@ -48,7 +49,7 @@ class Engine:
     #: cursor → whether more is left to give back to the file system; one bounded step.
     tidy: Callable[[Any], bool]
     #: (error, location) → what is wrong and what to do.
-    explain: Callable[[Exception, str], str]
+    explain: Callable[[Exception, str], StorageError]
     #: error → whether the connection must be made anew.
     lost: Callable[[Exception], bool]
 

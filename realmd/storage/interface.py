@@ -21,6 +21,10 @@ class StorageError(Exception):
     """The store cannot be opened or used; the text says what is wrong and what to do."""
 
 
+class Unusable(StorageError):
+    """The database is damaged, a newer realmd's or something else: no second start will mend that."""
+
+
 class Entry(Struct, frozen=True):
     """One journalled event: its JSON `body` as it went over the wire, and what is searched by."""
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from .engines import Engine
-from .interface import StorageError
+from .interface import StorageError, Unusable
 
 #: The schema files that belong to this code.
 DIRECTORY: Final = Path(__file__).parent / "schema"
@@ -70,7 +70,7 @@ def _split(text: str) -> Iterator[str]:
 def pending(cursor: Any, engine: Engine, location: str, known: Sequence[Migration]) -> list[Migration]:
     """The migrations that the database still needs.
 
-    Raises `StorageError` for a database of something else, or of a newer realmd that this one cannot read.
+    Raises `Unusable` for a database of something else, or of a newer realmd that this one cannot read.
     """
     cursor.execute(engine.tables)
     tables = {name for (name,) in cursor.fetchall()}
@@ -81,13 +81,13 @@ def pending(cursor: Any, engine: Engine, location: str, known: Sequence[Migratio
         cursor.execute("SELECT key, value FROM meta WHERE key IN ('version', 'compatible')")
         found = dict(cursor.fetchall())
     if set(found) != {"version", "compatible"}:
-        raise StorageError(f"{location} holds something else than a realm; configure another place for it.")
+        raise Unusable(f"{location} holds something else than a realm; configure another place for it.")
     version, compatible, newest = int(found["version"]), int(found["compatible"]), known[-1].version
     if compatible > newest:
-        raise StorageError(
+        raise Unusable(
             f"{location} was written by a newer realmd (schema {version}, for code of schema {compatible} or "
-            f"later; this is {newest}). Install that realmd again, or restore a backup made before its "
-            f"upgrade ({location}.before-{newest + 1:04} if it is still there)."
+            f"later; this is {newest}). Install that realmd again, or go back to the state before its "
+            "upgrade: realmctl rollback"
         )
     return [migration for migration in known if migration.version > version]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from .interface import StorageError
+from .interface import StorageError, Unusable
 
 #: Pages given back to the file system in one step, and kept in the file for reuse.
 STEP_PAGES: Final = 256
@@ -234,10 +234,11 @@ def _code(error: Exception) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def explain(error: Exception, location: str) -> str:
-    """One sentence on `error` for whoever runs the realm."""
+def explain(error: Exception, location: str) -> StorageError:
+    """`error` in one sentence for whoever runs the realm."""
     meaning = _MEANINGS.get(_code(error), "{path}: the database refused ({cause}).")
-    return meaning.format(path=location, cause=f"{type(error).__name__}: {error}")
+    kind = Unusable if meaning is _DAMAGED else StorageError
+    return kind(meaning.format(path=location, cause=f"{type(error).__name__}: {error}"))
 
 
 def lost(error: Exception) -> bool:

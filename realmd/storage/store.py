@@ -19,7 +19,7 @@ from realmd.world.tables import KINDS
 
 from . import query, schema
 from .engines import Engine, Hold
-from .interface import Entry, IStore, Loaded, Pruned, Retention, Rows, StorageError
+from .interface import Entry, IStore, Loaded, Pruned, Retention, Rows, StorageError, Unusable
 from .retention import prune
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ class Store:
     def _check(self, cursor: Any) -> None:
         wrong = self._engine.check(cursor)
         if wrong:
-            raise StorageError(
+            raise Unusable(
                 f"{self._location} is damaged ({wrong}). Restore it from a backup, or move it aside to start "
                 "an empty realm."
             )
@@ -167,7 +167,7 @@ class Store:
             for key, body in cursor.fetchall():
                 rows[key] = decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeError) as error:
-            raise StorageError(
+            raise Unusable(
                 f"{self._location}: the row {key!r} of table {kind} cannot be read ({error}). Restore the "
                 "database from a backup, or correct or delete that row with the database's own shell."
             ) from error
@@ -234,7 +234,7 @@ class Store:
         except Exception as error:
             if self._engine.lost(error) and not self._closing:
                 await self._in_thread(self._disconnect)
-            raise StorageError(self._engine.explain(error, self._location)) from error
+            raise self._engine.explain(error, self._location) from error
 
     def _execute(self, cursor: Any, sql: str, values: Sequence[Any]) -> None:
         cursor.execute(sql.replace("?", self._engine.mark), values)

@@ -35,7 +35,7 @@ class Bench:
         self.toml.chmod(0o640)
         templates = root / "usr/share/realm-server/nginx"
         templates.mkdir(parents=True)
-        for name in ("realm-server.conf", "realm-server-plain.conf"):
+        for name in ("realm-server.conf", "realm-server-plain.conf", "proxy.conf"):
             (templates / name).write_text((ROOT / "etc/nginx" / name).read_text("utf-8"), "utf-8")
         self.commands: list[tuple[str, ...]] = []
         self.said: list[str] = []
@@ -108,6 +108,8 @@ def test_tls_comes_with_the_certificate(bench: Bench) -> None:
     site = (bench.root / SITE).read_text("utf-8")
     assert "ssl_certificate /etc/letsencrypt/live/realm.example.org/fullchain.pem;" in site
     assert "@" not in site
+    assert "include" not in site, "it must go on when the package's files are gone"
+    assert "        proxy_pass http://realm_server;\n" in site
     assert "https://realm.example.org" in bench.toml.read_text("utf-8")
     assert os.readlink(bench.root / ENABLED) == f"/{SITE}"
     assert os.access(bench.root / HOOK, os.X_OK)

@@ -30,9 +30,9 @@ NODE_ENV=production
 """
 
 
-def refused(daemon: Daemon) -> str:
-    """The one line with which a start is refused, with exit status 1."""
-    assert daemon.wait() == 1, f"it did not refuse to start:\n{daemon.log}"
+def refused(daemon: Daemon, status: int = 1) -> str:
+    """The one line with which a start is refused, with that exit status."""
+    assert daemon.wait() == status, f"it did not refuse to start:\n{daemon.log}"
     lines = daemon.log.find(" critical ")
     assert len(lines) == 1, f"not one line:\n{daemon.log}"
     return lines[0]
@@ -143,25 +143,27 @@ def cut(database: Path) -> None:
 
 @pytest.mark.parametrize("damage", [scribble, replace_by_text, cut])
 def test_a_damaged_database_is_refused(start: Start, damage: Callable[[Path], None]) -> None:
-    """It is not touched, and the line in the log says what to do with it."""
+    """It is not touched, the line in the log says what to do with it, and nothing tries again (status 2)."""
     first = start()
     assert first.ask("register", agentId="me")["ok"]
     assert first.stop() == 0
     damage(first.database)
     before = first.database.read_bytes()
-    line = refused(start(wait=False))
+    line = refused(start(wait=False), status=2)
     assert f"{first.database} is damaged" in line
     assert "backup, or move it aside" in line
     assert first.database.read_bytes() == before
 
 
 def test_a_database_of_a_newer_version_is_refused(start: Start) -> None:
-    """The line says what it would take to open it."""
+    """The line says what it would take to open it, and how to go back; nothing tries again."""
     first = start()
     assert first.stop() == 0
     with closing(sqlite3.connect(first.database)) as connection, connection:
         connection.execute("UPDATE meta SET value = '99' WHERE key IN ('version', 'compatible')")
-    assert "was written by a newer realmd (schema 99" in refused(start(wait=False))
+    line = refused(start(wait=False), status=2)
+    assert "was written by a newer realmd (schema 99" in line
+    assert "realmctl rollback" in line
 
 
 def test_a_state_folder_that_cannot_be_written_is_refused(

@@ -11,7 +11,7 @@ import pytest
 import pytest_twisted
 
 from realmd.storage import schema
-from realmd.storage.interface import StorageError
+from realmd.storage.interface import StorageError, Unusable
 from realmd.storage.store import Store
 
 from .samples import entry, seqs
@@ -93,7 +93,7 @@ async def test_newer_database(make: Callable[..., Store], directory: Path, compa
         await older.open()
         await older.commit([entry(1)], {}, 1)
     else:
-        with pytest.raises(StorageError, match=r"newer realmd .*Install that realmd again, or restore"):
+        with pytest.raises(Unusable, match=r"newer realmd .*Install that realmd again, .*realmctl rollback"):
             await older.open()
 
 
