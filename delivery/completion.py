@@ -15,6 +15,7 @@ _realmctl()
     local current=${COMP_WORDS[COMP_CWORD]} command= word index words
     for ((index = 1; index < COMP_CWORD; index++)); do
         word=${COMP_WORDS[index]}
+        [[ $command$word == --room ]] && ((index++))
         [[ $word == -* ]] || command="$command $word"
     done
     while :; do

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,9 +18,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from . import around, keeping, running
+from . import around, certified, keeping, running, written
 from .checks import CHECKS
 from .machine import Failed, Machine, needed
+from .versions import COMING, overlay
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
@@ -35,9 +37,12 @@ TOOLS = (
     "python3",
 )
 #: What a server has beside realm-server: the neighbours it is tested with.
-NEIGHBOURS = "autopkgtest dpkg-dev nginx fail2ban python3-systemd ufw openssl iptables nftables sudo"
+NEIGHBOURS = (
+    "autopkgtest dpkg-dev nginx fail2ban python3-systemd ufw openssl iptables nftables sudo certbot pebble"
+    " postfix"
+)
 #: Each finds what those before it left.
-ORDER = [module.__name__ for module in (running, around, keeping)]
+ORDER = [module.__name__ for module in (running, around, certified, written, keeping)]
 RELEASES = {"bookworm": "deb12", "trixie": "deb13"}
 
 
@@ -74,6 +79,12 @@ def command(*words: str | Path, **environ: str) -> str:
 
 def build(suite: str, folder: str, **environ: str) -> str:
     return command(ROOT / "delivery/deb", suite, OUT=str(BUILD / folder), **environ).strip()
+
+
+def build_version(suite: str, name: str) -> str:
+    version, files = COMING[name]
+    with overlay(ROOT, files) as more:
+        return build(suite, f"deb-{name}", VERSION=version, OVERLAY=str(more))
 
 
 def package(suite: str, folder: str = "deb") -> Path:
@@ -115,10 +126,11 @@ def on_machine(score: Score, suite: str, only: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch).chmod(0o755)
         with Machine(
-            tree(suite), Path(scratch), repo=BUILD / "repo", next=BUILD / "repo-next", source=ROOT
-        ) as machine:
+            tree(suite), Path(scratch), repo=BUILD / "repo", next=BUILD / "repo-next",
+            later=BUILD / "repo-later", source=ROOT,
+        ) as machine:  # fmt: skip
             for number, (sentence, work) in enumerate(CHECKS):
-                if not only or number == 0 or only in work.__name__:
+                if not only or number == 0 or re.search(only, work.__name__):
                     good = score.run(f"{suite}: {sentence}", partial(work, machine))
                     if not good and number == 0:
                         print(machine.ask("systemctl status realm-server; journalctl -n 50 --no-pager"))
@@ -129,7 +141,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make package-test", description=__doc__)
     parser.add_argument("suites", nargs="*", default=[*RELEASES], metavar="SUITE")
     parser.add_argument("--built", action="store_true", help="take the packages of the last run")
-    parser.add_argument("--only", default="", help="checks whose function has this in its name")
+    parser.add_argument("--only", default="", help="checks whose function is named like this")
     options = parser.parse_args()
     if missing := needed(*TOOLS):
         print(f"not run: this machine has no {', '.join(missing)}")
@@ -140,13 +152,14 @@ def main() -> int:
         if not options.built:
             if not score.run(f"{suite}: builds", partial(build, suite, "deb")):
                 continue
-            score.run(f"{suite}: builds the next version", partial(build, suite, "deb-next", VERSION="3.0.1"))
+            for name in COMING:
+                score.run(f"{suite}: builds the {name} version", partial(build_version, suite, name))
             score.run(f"{suite}: two builds are the same", partial(same, suite))
         if not options.only:
             score.run(f"{suite}: lintian has no errors", partial(lintian, suite))
             score.run(f"{suite}: piuparts", partial(piuparts, suite))
-    for folder, name in (("deb", "repo"), ("deb-next", "repo-next")):
-        score.run(f"{name}: signed", partial(repository, folder, name))
+    for end in ("", "-next", "-later"):
+        score.run(f"repo{end}: signed", partial(repository, f"deb{end}", f"repo{end}"))
     for suite in options.suites:
         on_machine(score, suite, options.only)
     print(f"{score.passed} passed, {score.failed} failed")

@@ -1,7 +1,7 @@
 """What is promised of the installed package: the list of checks, and what they are made of.
 
-A check is a function that raises Failed if a promise is not kept.  Those of running.py, around.py and
-keeping.py run in this order on one machine: each finds what those before it left.
+A check is a function that raises Failed if a promise is not kept.  They run on one machine, in the order
+of __main__.ORDER and of their modules: each finds what those before it left.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ Components: main
 Signed-By: /srv/{repo}/realm-server.gpg
 """
 DOMAIN = "realm.test"
+DATABASE = "/var/lib/realm-server/realm.sqlite"
 CHECKS: list[tuple[str, Callable[[Machine], str | None]]] = []
 
 
@@ -81,15 +82,25 @@ def live(m: Machine) -> bool:
     )
 
 
+def schema_of(m: Machine) -> int:
+    """The version of the schema of the realm's database."""
+    script = """
+import sqlite3
+realm = sqlite3.connect("file:%s?mode=ro", uri=True)
+print(realm.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()[0])
+"""
+    return int(m.run("python3 -", input=script % DATABASE))
+
+
 def digest(m: Machine) -> str:
     """Of all events and profiles that the stopped realm keeps."""
     script = """
 import hashlib, sqlite3
-realm = sqlite3.connect("file:/var/lib/realm-server/realm.sqlite?mode=ro", uri=True)
+realm = sqlite3.connect("file:%s?mode=ro", uri=True)
 events = realm.execute("SELECT seq, body FROM events ORDER BY seq").fetchall()
 print(len(events), "events", hashlib.sha256(repr(events).encode()).hexdigest()[:16])
 """
-    return m.run("python3 -", input=script).strip()
+    return m.run("python3 -", input=script % DATABASE).strip()
 
 
 def files(m: Machine, name: str) -> None:

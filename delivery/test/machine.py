@@ -55,7 +55,8 @@ class Machine:
         found = subprocess.run(
             ["pgrep", "-P", str(self.nspawn.pid)], capture_output=True, text=True, check=False
         )
-        return found.stdout.strip()
+        # The first child only prepares; the system's own is in a PID namespace of its own.
+        return next((pid for pid in found.stdout.split() if namespace(pid) != namespace("self")), "")
 
     def _booted(self) -> bool:
         state = self.ask("systemctl is-system-running").strip()
@@ -122,11 +123,11 @@ class Machine:
     def pid(self) -> int:
         return int(self.show("MainPID"))
 
-    def seen_in_journal(self, pattern: str, within: float = 30) -> str:
-        """The first line of the realm's journal that has the regular expression."""
+    def seen_in_journal(self, pattern: str, within: float = 30, unit: str = "realm-server.service") -> str:
+        """The first line of the unit's journal that has the regular expression."""
 
         def found() -> str | None:
-            return next((line for line in self.journal().splitlines() if re.search(pattern, line)), None)
+            return next((line for line in self.journal(unit).splitlines() if re.search(pattern, line)), None)
 
         return str(self.until(found, f"{pattern} in the journal", within))
 
@@ -145,6 +146,14 @@ class Machine:
 
     def __exit__(self, *exc: object) -> None:
         self.off()
+
+
+def namespace(pid: str) -> str:
+    """The PID namespace of that process; that of this one if it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return namespace("self")
 
 
 def needed(*tools: str) -> list[str]:

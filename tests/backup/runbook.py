@@ -1,43 +1,16 @@
-"""Reads docs/runbook.rst, and types its commands against a daemon in a child process."""
+"""Types the commands of docs/runbook.rst against a daemon in a child process."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any
+
+from delivery.runbook import Step
 
 from ..process.daemon import SOON, Daemon, environment
 from .conftest import REALMCTL, Home
-
-TEXT: Final = (Path(__file__).parents[2] / "docs/runbook.rst").read_text("utf-8")
-_BLOCK: Final = re.compile(r"^\.\. code-block:: console\n((?:   :.*\n)*)\n((?:   .*\n|\n)+)", re.MULTILINE)
-
-
-class Step(NamedTuple):
-    """A command, what it must show (`…` for anything), and the class of its block ("" or what it needs)."""
-
-    command: str
-    shows: str
-    needs: str
-
-
-def pages() -> dict[str, list[Step]]:
-    """Title → the steps of that page, in order; "" has those before the first."""
-    parts = re.split(r"^(.+)\n=+\n", TEXT, flags=re.MULTILINE)[2:]
-    titles = ["", *parts[1::2]]
-    return {title: steps(body) for title, body in zip(titles, parts[0::2], strict=True)}
-
-
-def steps(body: str) -> list[Step]:
-    found = []
-    for options, lines in _BLOCK.findall(body):
-        needs = re.search(r":class: (\w+)", options)
-        for part in re.split(r"^   \$ ", lines, flags=re.MULTILINE)[1:]:
-            command, _, shows = part.partition("\n")
-            found.append(Step(command, " ".join(shows.split()), needs[1] if needs else ""))
-    return found
 
 
 class Machine:
@@ -79,8 +52,7 @@ class Machine:
             shown = str(self.daemon.log)
         else:
             shown = self.shell(step.command)
-        pattern = ".*".join(map(re.escape, step.shows.split("…")))
-        assert re.fullmatch(pattern, " ".join(shown.split()), re.DOTALL), f"{step} showed:\n{shown}"
+        assert step.seen(shown), f"{step} showed:\n{shown}"
 
     def shell(self, command: str) -> str:
         assert self.daemon is not None

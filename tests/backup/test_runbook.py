@@ -13,11 +13,13 @@ from typing import Any, Final
 
 import pytest
 
+from delivery.runbook import pages
+
 from ..process.audit import read
 from ..process.daemon import BRISK, Daemon, poll
 from ..process.disk import small_disk
 from .conftest import Home
-from .runbook import Machine, pages
+from .runbook import Machine
 
 PAGES: Final = pages()
 FAKETIME: Final = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
@@ -76,7 +78,7 @@ def damage(machine: Machine, *tables: str) -> None:
             file.write(os.urandom(size))
     refused = machine.begin(wait=False)
     refused.log.wait("cannot start stage=storage: .* is damaged")
-    assert refused.wait() == 1
+    assert refused.wait() == 2
 
 
 def lose(machine: Machine) -> None:

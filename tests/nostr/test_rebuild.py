@@ -14,6 +14,7 @@ from typing import Any
 import pytest_twisted
 from twisted.internet.threads import deferToThread
 
+from delivery.runbook import Step, pages
 from realmd.identity.nostr_event import Event
 from realmd.protocol.nostr import log
 from tests.relay.scene import LocalRelay, until
@@ -103,6 +104,42 @@ async def test_a_realm_comes_back_from_its_relay(tmp_path: Path) -> None:
         assert [row[0] for row in public(tmp_path)] == [*(row[0] for row in before), *(
             one["seq"] for one in logged(batches) if one["seq"] > before[-1][0]
         )]  # fmt: skip
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_runbook_leads_back_from_a_lost_disk_without_a_backup(tmp_path: Path) -> None:
+    """Whoever types that page on a fresh install, with the key kept elsewhere, has the realm again."""
+    with LocalRelay() as relay:
+        pubkey = await some_life(tmp_path, relay.url)
+        before = public(tmp_path)
+        assert (await realmctl(tmp_path, "nostr", "key", "--backup", str(tmp_path / "key"))).returncode == 0
+        shutil.rmtree(tmp_path / "var")
+        async with realm_on(tmp_path) as (realm, _):
+            await realm.ipc("register", agentId="eve")
+        for step in pages()["The disk is lost"]:
+            if step.needs == "relay" and not step.command.startswith("systemctl"):
+                await typed(tmp_path, step, relay.url)
+        assert public(tmp_path) == before
+        async with realm_on(tmp_path, relay.url) as (_, bridge):
+            assert bridge.key.pubkey == pubkey
+
+
+async def typed(folder: Path, step: Step, url: str) -> None:
+    """Type it where the machine's folders are below `folder`, and see what it says."""
+    command = step.command
+    for place, real in (
+        ("/var/lib/realm-server", folder / "var"), ("/root/realm-nostr.key", folder / "key"),
+        ("/root", folder), ("wss://…", url), ("realmctl", REALMCTL),
+    ):  # fmt: skip
+        command = command.replace(place, str(real))
+    environ = {"PATH": os.defpath, "HOME": str(folder), "STATE_DIRECTORY": str(folder / "var")}
+    done = await deferToThread(
+        subprocess.run, command, shell=True, cwd=folder, env=environ, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    shown = f"$ {command}\n{done.stdout}"
+    assert done.returncode == 0, shown
+    assert step.seen(done.stdout), shown
 
 
 @pytest_twisted.ensureDeferred
