@@ -24,12 +24,12 @@ from .gateway.callers import Callers
 from .gateway.certificates import CertificateError, Certificates
 from .gateway.control import ControlSocket
 from .gateway.drain import Drain
-from .gateway.feed import Feed
 from .gateway.guard import Guard
 from .gateway.http import Door, DoorFactory
 from .gateway.operator import Desk
 from .gateway.page import Page
 from .gateway.peers import UNIX
+from .gateway.request import Request
 from .gateway.turns import bound
 from .gateway.websocket import Gateway
 from .gateway.wire import Bounds
@@ -44,6 +44,7 @@ from .ops.health import Health
 from .ops.metrics import Metrics, resident_bytes
 from .ops.monitoring import Monitoring
 from .ops.status import EVERY, Status
+from .ops.trial import try_out
 from .options import Options
 from .protocol.views import Room
 from .runtime.catalogue import Catalogue
@@ -179,7 +180,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     guard.files = frozenset(page.pages())
     door = Door(
         realm, gateway, callers, guard,
-        {**health.pages(), **status.pages(), **page.pages(), **Feed(config.board.upstream, reactor).pages(),
+        {**health.pages(), **status.pages(), **page.pages(), **feed(config.board.upstream, reactor),
          **nostr.pages(bridge, config.nostr.nip05)},
         config.server.body_bytes, config.server.cors_origins, page.missing,
     )  # fmt: skip
@@ -197,9 +198,10 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         now = time_of_day(reactor)
         await deferToThreadPool(reactor, reactor.getThreadPool(), audit.write, now, who, deed)
 
+    trial = nostr.messenger(bridge, config.alerts.operator_npub, wait=True)
     desk = Desk(
         realm, gateway, lambda: factory.open, credentials, Drain(world, gateway, reactor, welcome), note,
-        lambda: daemon.end("drained"), reactor,
+        lambda: daemon.end("drained"), lambda: try_out(config, reactor, trial), reactor,
     )  # fmt: skip
     control = ControlSocket(
         desk, reactor, config.control.place(state), state / SOCKET_NAME, config.control.group
@@ -317,6 +319,16 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         },
     )  # fmt: skip
     return daemon
+
+
+def feed(upstream: str, reactor: Any) -> dict[bytes, Callable[[Request], None]]:
+    """The pages of the board's upstream, if there is one."""
+    if not upstream:
+        return {}
+    # Not at the top: it loads Twisted's HTTP client.
+    from .gateway.feed import Feed
+
+    return Feed(upstream, reactor).pages()
 
 
 def settle_memory() -> None:

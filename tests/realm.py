@@ -187,7 +187,7 @@ class Running(Struct):
 
     @property
     def gateway(self) -> Gateway:
-        return self.factory.door._websocket._factory  # type: ignore[no-any-return]
+        return self.factory.door.gateway
 
     async def wire(self) -> Wire:
         connecting = connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), Wire())

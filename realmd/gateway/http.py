@@ -8,7 +8,6 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 import msgspec
-from autobahn.twisted.resource import WebSocketResource
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
@@ -28,6 +27,7 @@ from .guard import Guard
 from .limits import RateLimited
 from .policy import every_answer
 from .request import JSON, Channel, Request
+from .upgrade import upgrade
 from .websocket import Arrival, Gateway
 
 Handler = Callable[[Request], None]
@@ -57,7 +57,6 @@ class Door:
         self.requests = self.faults = self.failed = 0
         self._realm = realm
         self.gateway = gateway
-        self._websocket = WebSocketResource(gateway)
         self._callers = callers
         self.guard = guard
         self._origins = frozenset(origin.encode() for origin in origins)
@@ -212,7 +211,7 @@ class Door:
         channel.leave()
         channel.lane.unread(channel.clearLineBuffer())  # frames that came with the handshake
         channel.transport.unregisterProducer()
-        self._websocket.render(request)
+        upgrade(request, self.gateway)
         channel.requests.clear()  # the two hold each other
 
     def _may_upgrade(self, request: Request) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import mimetypes
 import posixpath
 import re
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .policy import page_answer
 from .request import Request
@@ -24,7 +24,14 @@ from .request import Request
 FOR_A_YEAR: Final = b"public, max-age=31536000, immutable"
 #: Documents, each at its own address too.
 DOCUMENTS: Final = {"index.html": b"/", "status.html": b"/status"}
-TYPES: Final = {".js": "text/javascript", ".html": "text/html", ".css": "text/css", ".svg": "image/svg+xml"}
+#: All that is in realmd/web.  Python's own table has 1,200 more, of what the machine has installed.
+TYPES: Final = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
 
 #: Where one file names another: `from "./a.js"`, `import("./a.js")`, `href="a.css"`.
 _IMPORT: Final = re.compile(r"""((?:\bfrom|\bimport)\s*\(?\s*)(["'])(\.{1,2}/[^"'\s]+)\2""")
@@ -33,10 +40,10 @@ _ENTRY: Final = re.compile(r'( *)<script type="module" src="([^"]+)"></script>')
 
 
 class File(Struct, frozen=True):
-    """One file as it is served."""
+    """One file as it is served: kept once, gzipped if that is shorter."""
 
-    body: bytes
-    gzipped: bytes
+    kept: bytes
+    packed: bool
     content_type: bytes
     etag: bytes
     cache: bytes
@@ -50,24 +57,17 @@ class Page:
 
     def __init__(self, directory: Path) -> None:
         found = (path for path in sorted(directory.rglob("*")) if path.is_file())
-        self._raw = {
-            path.relative_to(directory).as_posix(): path.read_bytes()
+        self._paths = {
+            path.relative_to(directory).as_posix(): path
             for path in found
             if not path.name.startswith(".") and not path.name.endswith(".d.ts")
         }
-        self._linked: dict[str, bytes] = {}
+        #: SHA-256 of each file as it is served.
+        self._sums: dict[str, str] = {}
         self._needs: dict[str, list[str]] = {}
         self._files: dict[bytes, File] = {}
-        for name in self._raw:
-            body = self._link(name, ())
-            self._files[b"/" + name.encode()] = plain = _file(name, body, b"no-cache")
-            if name in DOCUMENTS:
-                self._files[DOCUMENTS[name]] = plain
-            else:
-                hashed = b"/" + self._hashed(name).encode()
-                self._files[hashed] = File(
-                    plain.body, plain.gzipped, plain.content_type, plain.etag, FOR_A_YEAR
-                )
+        for name in self._paths:
+            self._link(name, ())
 
     def pages(self) -> dict[bytes, Callable[[Request], None]]:
         """Path → handler, for the HTTP door."""
@@ -86,27 +86,35 @@ class Page:
         request.setHeader(b"vary", b"Accept-Encoding")
         if request.getHeader(b"if-none-match") == file.etag:
             request.send(b"", file.content_type, 304)
-        elif b"gzip" in (request.getHeader(b"accept-encoding") or b"") and len(file.gzipped) < len(file.body):
+        elif not file.packed:
+            request.send(file.kept, file.content_type)
+        elif b"gzip" in (request.getHeader(b"accept-encoding") or b""):
             request.setHeader(b"content-encoding", b"gzip")
-            request.send(file.gzipped, file.content_type)
+            request.send(file.kept, file.content_type)
         else:
-            request.send(file.body, file.content_type)
+            # No browser gets here.  The longest file takes 1 ms to unpack, so that must have its price.
+            body = gzip.decompress(file.kept)
+            request.channel.throttle.answered(request.peer, len(body), request.proxied)
+            request.send(body, file.content_type)
 
     # -- linking -----------------------------------------------------------------------
 
-    def _link(self, name: str, trail: tuple[str, ...]) -> bytes:
-        """The file with the hashed names of the files that it names."""
+    def _link(self, name: str, trail: tuple[str, ...]) -> None:
+        """Take in the file, with the hashed names of the files that it names, and those before it.
+
+        One at a time: what all of them take unpacked would stay the process's for good.
+        """
         if name in trail:
             raise ValueError(f"modules import each other: {' → '.join([*trail, name])}")
-        if name in self._linked:
-            return self._linked[name]
-        body, needs = self._raw[name], self._needs.setdefault(name, [])
+        if name in self._sums:
+            return
+        body, needs = self._paths[name].read_bytes(), self._needs.setdefault(name, [])
         pattern = {".js": _IMPORT, ".html": _LINK}.get(posixpath.splitext(name)[1])
         if pattern is not None:
 
             def relink(match: re.Match[str]) -> str:
                 target = posixpath.normpath(posixpath.join(posixpath.dirname(name), match[3]))
-                if target not in self._raw or target in DOCUMENTS:
+                if target not in self._paths or target in DOCUMENTS:
                     return match[0]
                 self._link(target, (*trail, name))
                 needs.append(target)
@@ -118,8 +126,12 @@ class Page:
             if pattern is _LINK:
                 text = _ENTRY.sub(lambda match: self._preload(match, (name,)) + match[0], text)
             body = pattern.sub(relink, text).encode("utf-8")
-        self._linked[name] = body
-        return body
+        self._sums[name] = total = hashlib.sha256(body).hexdigest()
+        self._files[b"/" + name.encode()] = plain = _file(name, body, total, b"no-cache")
+        if name in DOCUMENTS:
+            self._files[DOCUMENTS[name]] = plain
+        else:
+            self._files[b"/" + self._hashed(name).encode()] = replace(plain, cache=FOR_A_YEAR)
 
     def _preload(self, entry: re.Match[str], trail: tuple[str, ...]) -> str:
         """Links that fetch all modules an entry needs at once, not one import after another."""
@@ -134,14 +146,14 @@ class Page:
 
     def _hashed(self, name: str) -> str:
         stem, suffix = posixpath.splitext(name)
-        return f"{stem}.{hashlib.sha256(self._linked[name]).hexdigest()[:12]}{suffix}"
+        return f"{stem}.{self._sums[name][:12]}{suffix}"
 
 
-def _file(name: str, body: bytes, cache: bytes) -> File:
-    kind = (
-        TYPES.get(posixpath.splitext(name)[1]) or mimetypes.guess_type(name)[0] or "application/octet-stream"
-    )
+def _file(name: str, body: bytes, total: str, cache: bytes) -> File:
+    kind = TYPES.get(posixpath.splitext(name)[1], "application/octet-stream")
     text = kind.startswith("text/") or kind in ("application/json", "image/svg+xml")
     content_type = f"{kind}; charset=utf-8" if text else kind
-    etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-    return File(body, gzip.compress(body, 9, mtime=0), content_type.encode(), etag.encode(), cache)
+    gzipped = gzip.compress(body, 9, mtime=0)
+    packed = len(gzipped) < len(body)
+    etag = b'"%b"' % total[:20].encode()
+    return File(gzipped if packed else body, packed, content_type.encode(), etag, cache)

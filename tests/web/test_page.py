@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from realmd.gateway.page import Page
+from realmd.gateway.page import TYPES, Page
 from tests.process.daemon import Daemon
 
 from .conftest import ROOT
@@ -50,6 +50,23 @@ def test_the_page_weighs_less_than_a_megabyte(daemon: Daemon) -> None:
     weight = len(document) + sum(len(fetch(daemon, f"/{link}", Accept_Encoding="gzip")[2]) for link in links)
     print(f"page weight {weight} bytes")
     assert weight < 400_000
+
+
+def test_who_takes_no_gzip_gets_the_same_files(daemon: Daemon) -> None:
+    """A file is kept compressed only, and is the same, to the byte, for those who cannot unpack it."""
+    for path in ("/", "/vendor/three.core.min.js", "/vendor/three.json", "/icon.svg"):
+        _, plain, body = fetch(daemon, path)
+        _, packed, shorter = fetch(daemon, path, Accept_Encoding="gzip")
+        assert "content-encoding" not in plain
+        assert body == (gzip.decompress(shorter) if "content-encoding" in packed else shorter)
+        assert plain["etag"] == packed["etag"]
+    assert body == (WEB / "icon.svg").read_bytes()
+
+
+def test_every_file_of_the_page_has_a_type() -> None:
+    """No browser is left to guess what a file is, which our headers forbid it."""
+    suffixes = {path.suffix for path in WEB.rglob("*") if path.is_file() and not path.name.endswith(".d.ts")}
+    assert suffixes - {".LICENSE"} == set(TYPES)
 
 
 def test_the_policy_allows_no_inline_code(daemon: Daemon) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from twisted.application.service import MultiService
@@ -14,11 +14,13 @@ from twisted.python.failure import Failure
 
 from ...identity.nostr_event import Event
 from .bounds import Bounds
-from .client import Client
 from .messages import Filter
 from .sending import Outcome, Signer
 from .subscriptions import OnEvent, OnRelay, Subscription
 from .work import Run
+
+if TYPE_CHECKING:
+    from .client import Client
 
 OnOutcome = Callable[[Outcome], object]
 
@@ -56,6 +58,9 @@ class Pool(MultiService):
         self._bounds = bounds or Bounds()
         self._subscriptions: set[Subscription] = set()
         self.clients: dict[str, Client] = {}
+        if urls:
+            # Here, at the start, for those who have relays: with Twisted's HTTP client it takes a megabyte.
+            from .client import Client
         for url in urls:
             if url in self.clients:
                 raise ValueError(f"relay named twice: {url!r}")
