@@ -157,7 +157,7 @@ class Wire(WebSocketServerProtocol):
         if self._flooded:
             self.data = b""
             return False
-        if going_on and self.lane is not None and self.lane.over:
+        if going_on and self.lane is not None and (self.lane.over or not self.lane.ready()):
             self.lane.unread(self.data)
             self.data = b""
             return False

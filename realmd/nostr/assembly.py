@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random, SystemRandom
 from typing import Any, Final, cast
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
@@ -20,6 +21,7 @@ from ..identity import bech32, gift_wrap
 from ..identity.nostr_event import Event
 from ..ops.checks import Check
 from ..ops.metrics import Metrics
+from ..ops.network import NotTaken
 from ..protocol.nostr import presence
 from ..protocol.nostr.draft import Draft
 from ..runtime.daemon import Stage
@@ -49,10 +51,9 @@ def bridge(
     reactor: Any,
     rng: Random,
     environ: Mapping[str, str] = os.environ,
-    bounds: Bounds | None = None,
 ) -> Bridge:
     """The bridge that the configuration asks for, not started.  Raises `RelayError`."""
-    bounds = bounds or BOUNDS
+    bounds = replace(BOUNDS, rate=config.nostr.events_per_second)
     state = config.storage.state
     key = Key(state, config.nostr.key_path(state), os.urandom, environ)
 
@@ -86,10 +87,11 @@ def pages(made: Bridge, name: str) -> dict[bytes, Callable[[Request], None]]:
     return {b"/.well-known/nostr.json": nostr_json}
 
 
-def messenger(made: Bridge, npub: str) -> Callable[[str], Awaitable[None]] | None:
+def messenger(made: Bridge, npub: str, *, wait: bool = False) -> Callable[[str], Awaitable[None]] | None:
     """What sends the operator a private message (NIP-17), if the realm is on relays and there is one.
 
-    Raises `RelayError` for an npub that is none.
+    It is kept until relays have it; with `wait` it is not, and who sends it waits for the first relay
+    that takes it, or gets `NotTaken`.  Raises `RelayError` for an npub that is none.
     """
     if not (made.enabled and npub):
         return None
@@ -103,7 +105,11 @@ def messenger(made: Bridge, npub: str) -> Callable[[str], Awaitable[None]] | Non
         now = made.voice.seconds()
         draft = Draft(PRIVATE_MESSAGE, now, (("p", operator),), text)
         secret = made.key.secret
-        await made.keep_signed(gift_wrap.wrap(draft, secret, operator, now, entropy=os.urandom, rng=rng))
+        wrap = gift_wrap.wrap(draft, secret, operator, now, entropy=os.urandom, rng=rng)
+        if not wait:
+            await made.keep_signed(wrap)
+        elif trouble := await made.hand_over(wrap):
+            raise NotTaken(trouble)
 
     return send
 

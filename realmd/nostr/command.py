@@ -50,8 +50,6 @@ def guarded(run: Any, arguments: argparse.Namespace) -> int:
         return code
     except (BackupError, BadKey, ExposedSecret) as error:
         print(f"realmctl: {error}", file=sys.stderr)
-    except OSError as error:
-        print(f"realmctl: {error.filename or 'the disk'}: {error.strerror}", file=sys.stderr)
     return FAILED
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from msgspec import Struct, to_builtins
 
 from ..world import commands, events
-from ..world.engine import World
+from ..world.engine import Masked, World
 from ..world.model import Profile
 from .encode import place_of
 
@@ -114,6 +114,8 @@ def reply(world: World, room: Room, command: commands.Command, happened: tuple[A
     durable: list[Any] = [event for event in happened if isinstance(event, events.Durable)]
     if durable:
         answer["seq"] = durable[-1].seq
+    if isinstance(happened, Masked):
+        answer["masked"] = True
     match command:
         case commands.Register(agent_id=agent_id):
             if agent_id in world.tables.profiles:

@@ -70,6 +70,8 @@ class Journal(Service):
         timeout: float,
     ) -> None:
         self.available = True
+        #: A commit that reported failure took place after all: memory and disk disagree.
+        self.ahead = False
         self.failures = self.commits = 0
         self.commit_seconds = 0.0
         self.on_commit: Callable[[float, int], None] = lambda seconds, events: None
@@ -252,12 +254,13 @@ class Journal(Service):
             self.log.debug("storage still unavailable cause={cause}", cause=str(error))
             return
         if seq != self._world.tables.seq:
-            # A commit that reported failure took place after all: memory and disk disagree.
-            self.log.critical(
-                "storage is ahead of the world: restart needed store_seq={s} world_seq={w}",
-                s=seq, w=self._world.tables.seq,
-            )  # fmt: skip
+            if not self.ahead:
+                self.log.critical(
+                    "storage is ahead of the world: restart needed store_seq={s} world_seq={w}",
+                    s=seq, w=self._world.tables.seq,
+                )  # fmt: skip
+            self.ahead = True
             return
-        self.available = True
+        self.available, self.ahead = True, False
         self.log.info("storage available again seq={seq}", seq=seq)
         self._pump()

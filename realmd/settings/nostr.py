@@ -48,6 +48,14 @@ class Nostr(Section, frozen=True):
         float,
         Meta(ge=1, le=3600, description="How often new public events are added to the durable log."),
     ] = 10.0
+    events_per_second: Annotated[
+        float,
+        Meta(
+            ge=0.1, le=1000,
+            description="Events published to one relay a second, after a burst of ten; raise it only for "
+            "relays whose operators let you.",
+        ),
+    ] = 0.8  # fmt: skip
     publish_log: Annotated[
         bool, Meta(description="Publish the durable log, from which the realm can be rebuilt.")
     ] = True

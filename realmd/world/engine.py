@@ -25,6 +25,13 @@ from .tables import Changes, Tables
 from .text.clean import Cleaner
 from .text.likeness import Likeness
 
+
+class Masked(tuple[events.Event, ...]):
+    """What happened, with a word or a secret of the sender's masked in it."""
+
+    __slots__ = ()
+
+
 #: What a command led to: what happened, or why nothing did.
 Outcome = tuple[events.Event, ...] | Rejection
 Rule = Callable[["World", Any, int], Iterable[events.Event]]
@@ -130,9 +137,11 @@ class World:
             return Rejection("rate_limited", "rate_limited")
         mark = self.tables.mark()
         body = self.tables.bodies.get(agent_id) if agent_id is not None else None
+        self.cleaner.masked = False
         try:
             woken = self._hear(agent_id, now) if agent_id is not None else ()
-            return (*woken, *RULES[type(command)](self, command, now))
+            happened = (*woken, *RULES[type(command)](self, command, now))
+            return Masked(happened) if self.cleaner.masked else happened
         except Refused as refusal:
             self._take_back(mark, body)
             return refusal.rejection
@@ -331,5 +340,5 @@ def _moved_on(old: Body, put: Struct | None, latest: Body | None) -> Body:
 
 from . import rules as _rules  # noqa: E402  (fills RULES)
 
-__all__ = ["RULES", "Limits", "Outcome", "World", "rule"]
+__all__ = ["RULES", "Limits", "Masked", "Outcome", "World", "rule"]
 assert _rules

@@ -10,6 +10,7 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self
 
 from .wire import CLOSE, TEXT, frame, message, proxy_header, upgrade
@@ -104,9 +105,12 @@ class Swarm:
         self._selector = selectors.DefaultSelector()
 
     def open(self, address: str | None, first: bytes = b"", again: bytes = b"") -> None:
-        """Connect, and send `first`."""
+        """Connect, and send `first`; the proxy's header goes at once, as from a proxy."""
+        line = self.field.open(address)
         header = proxy_header(address) if address else b""
-        client = Client(self.field.open(address), header + first, again)
+        with suppress(BlockingIOError, ConnectionError):
+            header = header[line.send(header) :]
+        client = Client(line, header + first, again)
         self.clients.add(client)
         self._selector.register(client.line, self._wanted, client)
         self.field.tally["connections"] += 1

@@ -13,6 +13,8 @@ from .wire import DEFLATE_OFFER, DEFLATED, MORE, PING, TEXT, deflate, frame, mes
 
 #: What a connection is given to send at once (bytes).
 BATCH: Final = 131_072
+#: Connections that a storm has open at once.
+MOST_OPEN: Final = 5000
 #: Begins a connection, and what it sends again and again; by number.
 Kind = Callable[[int], tuple[bytes, bytes]]
 
@@ -100,7 +102,7 @@ def storm(field: Field) -> None:
     addresses = field.strangers(100, 4)
     with Swarm(field) as swarm:
         while field.going_on:
-            for _ in range(field.strength(40)):
+            for _ in range(min(field.strength(40), MOST_OPEN - len(swarm.clients))):
                 swarm.open(next(addresses), field.rng.choice((b"", b"GET / HT", upgrade())))
             swarm.turn()
             for client in list(swarm.clients):

@@ -35,7 +35,10 @@ async def realm_on(tmp_path: Path, *relays: str, **overrides: Any) -> AsyncItera
         return made[-1]
 
     overrides.setdefault("room", {})["relays"] = relays
-    nostr = {"sync_interval_s": 1.0, "log_interval_s": 1.0, **overrides.pop("nostr", {})}
+    nostr = {
+        "sync_interval_s": 1.0, "log_interval_s": 1.0, "events_per_second": HASTY.rate,
+        **overrides.pop("nostr", {}),
+    }  # fmt: skip
     with patch.object(assembly, "BOUNDS", HASTY), patch.object(assembly, "bridge", kept):
         async with realm_up(tmp_path, nostr=nostr, **overrides) as realm:
             yield realm, made[0]

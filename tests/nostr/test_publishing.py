@@ -8,17 +8,21 @@ import signal
 import time
 from collections import Counter
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import pytest_twisted
+from msgspec.structs import replace
+from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 
 from realmd.identity import bech32, gift_wrap, nostr_event, schnorr
 from realmd.identity.nostr_event import Event
 from realmd.nostr import assembly
 from realmd.protocol.nostr import classic, log, presence, sync
+from tests.realm import Wire, reactor
 from tests.relay.scene import SECRET, LocalRelay, until
 
-from .scene import ROOM, eventually, logged, reader, realm_on, stored
+from .scene import HASTY, ROOM, eventually, logged, reader, realm_on, stored
 
 
 @pytest_twisted.ensureDeferred
@@ -212,6 +216,33 @@ async def test_the_operator_is_told_where_nobody_else_can_read(tmp_path: Path) -
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_test_alert_counts_as_sent_when_a_relay_has_it(tmp_path: Path) -> None:
+    """`alert test` sends a real message by Nostr, and says why when no relay takes it."""
+    operator = schnorr.public_key(SECRET)
+    alerts = {"operator_npub": bech32.encode("npub", operator)}
+
+    async def tried() -> list[dict[str, str]]:
+        path = str(tmp_path / "var" / "control.sock")
+        wire: Wire = await connectProtocol(UNIXClientEndpoint(reactor, path), Wire())
+        wire.write(b'{"v":1,"command":"alert-test"}\n')
+        await wire.until(lambda: b"\n" in wire.buffer)
+        wire.hang_up()
+        found: list[dict[str, str]] = json.loads(wire.buffer)["sinks"]
+        return found
+
+    with LocalRelay() as relay:
+        async with reader(relay.url) as scene, realm_on(tmp_path, relay.url, alerts=alerts) as (_, bridge):
+            await until(lambda: bridge.pool.connected(), "a relay")
+            assert await tried() == [{"sink": "nostr", "error": ""}]
+            wanted = [{"kinds": [gift_wrap.STORED], "#p": [operator.hex()]}]
+            (wrap,) = await scene.pool.clients[relay.url].query(wanted)
+            assert "this is a test of realmctl" in gift_wrap.unwrap(wrap, SECRET).content
+            relay.kill()
+            await until(lambda: not bridge.pool.connected(), "it is gone")
+            assert await tried() == [{"sink": "nostr", "error": "no relay is connected"}]
+
+
+@pytest_twisted.ensureDeferred
 async def test_without_relays_there_is_a_key_and_nothing_else(tmp_path: Path) -> None:
     """A realm without relays connects to nothing, is well, and still has an identity to delegate to."""
     async with realm_on(tmp_path) as (realm, bridge):
@@ -221,3 +252,12 @@ async def test_without_relays_there_is_a_key_and_nothing_else(tmp_path: Path) ->
     with pytest.raises(assembly.RelayError, match=r"room\.relays"):
         async with realm_on(tmp_path, "ws://user@127.0.0.1:1"):
             pass
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_operator_says_how_fast_relays_are_told(tmp_path: Path) -> None:
+    """Whose relay lets the realm publish more may say so; nothing else of its manners changes."""
+    with patch.object(assembly, "Pool", wraps=assembly.Pool) as pool:
+        async with realm_on(tmp_path, nostr={"events_per_second": 3.5}):
+            pass
+    assert pool.call_args.kwargs["bounds"] == replace(HASTY, rate=3.5)

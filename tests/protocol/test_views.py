@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,34 @@ def test_whereabouts_tell_of_a_walk_and_of_work() -> None:
     shown = views.workstation(world, station.id)
     assert (shown["occupiedBy"], shown["workingSince"]) == ("ada", now)
     assert views.whereabouts(world, "nobody") == {"present": False}
+
+
+NSEC = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
+
+
+@pytest.mark.parametrize("secret", ["darn", NSEC])
+def test_a_sender_is_told_that_something_was_masked(secret: str) -> None:
+    """Whatever it wrote: if others do not see a word or a secret of it, its answer says so, else not."""
+    world = peopled("ada", "bob", blocked_words=("darn",))
+    (asked, *_) = done(world, commands.AgentRequest(agent_id="bob", to_agent_id="ada", request_type="info"))
+
+    def told(command: commands.Command) -> bool:
+        return views.reply(world, ROOM, command, done(world, command)).get("masked", False)
+
+    for text, masked in ((f"say {secret}, they said", True), ("darned: 12 words", False)):
+        assert {
+            told(commands.Register(agent_id="ada", bio=text)),
+            told(commands.WorldChat(agent_id="ada", text=text)),
+            told(commands.MoltbookPost(agent_id="ada", title=text, content="none")),
+            told(commands.AgentMessage(agent_id="ada", to_agent_id="bob", content=text)),
+            told(commands.AgentRequest(
+                agent_id="ada", to_agent_id="bob", request_type="task", payload=[{text: 1}]
+            )),
+            told(commands.ClawhubPublish(id="lamp", name=text)),
+        } == {masked}  # fmt: skip
+        assert not told(commands.WorldEmote(agent_id="ada"))
+    named = {"password": "x"}
+    assert told(commands.AgentRespond(agent_id="ada", request_id=asked.request_id, response=named))
 
 
 def test_what_is_published_goes_before_what_lies_in_a_folder() -> None:

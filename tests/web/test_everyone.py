@@ -35,7 +35,7 @@ def test_nothing_stands_in_the_way_of_anyone(daemon: Daemon, open_page: Open) ->
     found = {}
     for tab in ("talk", "people", "stations", "places"):
         page.click(f"#tab-{tab}")
-        page.locator(f"#panel-{tab} h3, #panel-{tab} li").first.wait_for()
+        page.locator(f"#panel-{tab} h2, #panel-{tab} li").first.wait_for()
         found[tab] = violations(page)
     assert found == {"talk": [], "people": [], "stations": [], "places": []}
 

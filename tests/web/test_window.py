@@ -40,6 +40,16 @@ COSTS = """() => {
   return render.calls && {calls: render.calls, objects, labels, update};
 }"""
 
+#: Whether so many bubbles hang there, and none of them covers another one or its speaker's name.
+READABLE = """(many) => {
+  const said = [...document.querySelectorAll('.tag')].filter((tag) => tag.children[0].offsetHeight);
+  const boxes = said.map((tag) => [0, 2].map((part) => tag.children[part].getBoundingClientRect()));
+  const apart = (a, b) =>
+    a.left >= b.right || b.left >= a.right || a.top >= b.bottom || b.top >= a.bottom;
+  return boxes.length === many && boxes.every((one, i) => boxes.slice(i + 1).every((other) =>
+    one.every((a) => other.every((b) => apart(a, b)))));
+}"""
+
 
 def guest(daemon: Daemon, name: str, x: float, z: float, **more: Any) -> str:
     """An agent of that name, standing there."""
@@ -140,6 +150,19 @@ def test_a_chat_becomes_a_bubble_and_a_line(daemon: Daemon, open_page: Open) -> 
     page.locator("#card h2", has_text="Selma").wait_for()
     assert "Hello <b>everyone</b>" in page.locator("#card .words").inner_text()
     daemon.ask("world-leave", agentId=speaker)
+
+
+def test_who_speak_side_by_side_can_all_be_read(daemon: Daemon, open_page: Open) -> None:
+    """Bubbles of those who stand close hang above one another, each with its speaker's name."""
+    group = [guest(daemon, name, 40 + 0.5 * n, 40) for n, name in enumerate(("Ursel", "Ute", "Uwe", "Ulf"))]
+    page = open_page("/?agent=ursel", size=(1280, 760))
+    see(page, "() => realm.deep.camera.now.far < 20")
+    for n, agent in enumerate(group):
+        daemon.say(agent, "What I say takes some lines to be read by all of you. " * (n + 1))
+    see(page, READABLE, len(group))
+    keep(page, "talk")
+    for agent in group:
+        daemon.ask("world-leave", agentId=agent)
 
 
 def test_a_human_takes_part_and_is_seen(daemon: Daemon, open_page: Open, browser: Browser) -> None:

@@ -5,9 +5,10 @@ import { t } from './strings.js';
 /** Names shown at once on a wide screen, and on a narrow one. */
 const MANY = 34;
 const FEW = 14;
-/** px: the height of a name, how far a bubble is above it, and what is left free at the edges. */
+/** px: the height of a name, what a bubble with a name is higher than a bubble, what is between two, and what is left free at the edges. */
 const HIGH = 17;
-const ABOVE = 24;
+const ABOVE = 31;
+const GAP = 3;
 const EDGE = 6;
 const TOP = 60;
 
@@ -51,13 +52,16 @@ export class Labels {
       const known = this.tags.get(key) ?? { half: 10 + 4 * (agent?.profile.name ?? key).length, above: 0 }; // a guess until measured
       const above = speaks ? known.above : 0;
       const x = Math.min(view.width - view.inset.right - EDGE - known.half, Math.max(EDGE + known.half, at.x));
-      const y = Math.max(speaks || agent ? TOP + HIGH + above : 0, at.y);
+      let y = Math.max(speaks || agent ? TOP + HIGH + above : 0, at.y);
       const box = { left: x - known.half, right: x + known.half, top: y - HIGH - above, bottom: y };
-      if (!speaks && key !== view.selected && taken.some((one) => cover(one, box))) continue;
-      taken.push(box);
+      if (speaks) y = free(box, taken);
+      else if (key !== view.selected && taken.some((one) => cover(one, box))) continue;
+      const fits = y <= Math.max(box.bottom, view.height - view.inset.bottom); // else the log has it
+      if (fits) taken.push({ ...box, top: y - HIGH - above, bottom: y });
       const label = this.tag(key, agent ? 'agent' : 'place');
       this.fill(label, key, agent, Boolean(speaks), view.selected === key);
       label.tag.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+      label.tag.style.visibility = fits ? '' : 'hidden';
       label.tag.style.zIndex = String(speaks ? 2000 : Math.max(1, 1000 - Math.round(at.far)));
       label.tag.style.opacity = agent ? '' : String(Math.max(0.35, Math.min(1, 1.5 - at.far / 90)));
     }
@@ -86,14 +90,17 @@ export class Labels {
       const at = view.project(figure.x, figure.y + figure.head + 0.25, figure.z);
       if (!at || at.x < -40 || at.y < -20 || at.x > view.width - view.inset.right - 10 || at.y > view.height - view.inset.bottom + 40) continue;
       const { agent } = figure;
-      const weight = figure.id === view.selected ? -3000 : agent.wordsUntil > now ? -2000 : agent.emoteUntil > now ? -1000 : 0;
-      found.push({ key: figure.id, at, agent, weight: at.far + weight });
+      const chosen = figure.id === view.selected;
+      const speaks = agent.wordsUntil > now;
+      const weight = chosen ? -3000 : speaks ? -2000 : agent.emoteUntil > now ? -1000 : 0;
+      found.push({ key: figure.id, at, agent, weight: at.far + weight, until: chosen ? 0 : speaks ? agent.wordsUntil : Number.MAX_VALUE });
     }
     found.sort((a, b) => a.weight - b.weight);
     found.length = Math.min(found.length, view.width < 700 ? FEW : MANY);
+    found.sort((a, b) => a.until - b.until); // so that bubbles do not change places while everybody moves
     for (const place of view.places()) {
       const at = view.project(place.x, place.y, place.z);
-      if (at && at.x > 0 && at.x < view.width - view.inset.right - 40 && at.y > 60) found.push({ key: `place ${place.name}`, at, agent: null, weight: 0 });
+      if (at && at.x > 0 && at.x < view.width - view.inset.right - 40 && at.y > 60) found.push({ key: `place ${place.name}`, at, agent: null, weight: 0, until: 0 });
     }
     return found;
   }
@@ -117,4 +124,21 @@ export class Labels {
 /** @param {Box} a @param {Box} b */
 function cover(a, b) {
   return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}
+
+/** Where a box may end that covers none: as near above those in its way as can be, or below where there is no room. @param {Box} box @param {Box[]} taken */
+function free(box, taken) {
+  const high = box.bottom - box.top;
+  /** @param {(one: Box) => number} past */
+  const go = (past) => {
+    let y = box.bottom;
+    for (;;) {
+      const at = { ...box, top: y - high, bottom: y };
+      const one = taken.find((other) => cover(other, at));
+      if (!one) return y;
+      y = past(one);
+    }
+  };
+  const up = go((one) => one.top - GAP);
+  return up - high < TOP ? go((one) => one.bottom + GAP + high) : up;
 }

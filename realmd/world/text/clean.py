@@ -20,14 +20,16 @@ class Cleaner:
 
     def __init__(self, blocked: Iterable[str] = ()) -> None:
         self._filter = WordFilter(blocked)
+        #: Something was masked since this was last set to False.
+        self.masked = False
 
     def text(self, text: str, limit: int) -> str:
         """Text of several lines, at most `limit` characters."""
-        return self._filter(mask_leaks(visible(text[: limit + BEYOND])))[:limit]
+        return self._masked(visible(text[: limit + BEYOND]), limit)
 
     def line(self, text: str, limit: int) -> str:
         """A name or a title: one line, at most `limit` characters."""
-        return self._filter(mask_leaks(on_one_line(text[: limit + BEYOND])))[:limit].rstrip()
+        return self._masked(on_one_line(text[: limit + BEYOND]), limit).rstrip()
 
     def payload(self, value: Any, depth: int = 0) -> Any:
         """JSON, every string in it cleaned, and the values of fields that are called secrets.
@@ -44,10 +46,16 @@ class Cleaner:
             return [self.payload(item, depth + 1) for item in value]
         return value
 
+    def _masked(self, text: str, limit: int) -> str:
+        kept = self._filter(mask_leaks(text))[:limit]
+        self.masked |= kept != text[:limit]
+        return kept
+
     def _fields(self, fields: dict[str, Any], depth: int) -> dict[str, Any]:
         cleaned: dict[str, Any] = {}
         for name, value in fields.items():
             hidden = isinstance(value, str) and is_announced(name, value)
+            self.masked |= hidden
             name = self.text(name, len(name))
             while name in cleaned:  # two names that were told apart by what is masked now
                 name += "*"

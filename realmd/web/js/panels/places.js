@@ -36,14 +36,14 @@ export class Places {
   /** @param {import('../state.js').Building | undefined} building @param {string} title @param {HTMLElement[]} content */
   section(building, title, content) {
     const name = building && building.name.toLowerCase() !== title.toLowerCase() ? `${building.name} · ${title}` : title;
-    return h('section', { 'data-building': building?.id }, h('h3', { tabindex: '-1' }, name),
+    return h('section', { 'data-building': building?.id }, h('h2', { tabindex: '-1' }, name),
       building?.description ? h('p', { class: 'faint' }, building.description) : null, ...content);
   }
 
   /** Show the panel at a building. @param {string} id */
   async visit(id) {
     await this.show();
-    const heading = /** @type {HTMLElement | null} */ (this.box.querySelector(`[data-building="${CSS.escape(id)}"] h3`));
+    const heading = /** @type {HTMLElement | null} */ (this.box.querySelector(`[data-building="${CSS.escape(id)}"] h2`));
     heading?.focus({ preventScroll: true });
     heading?.scrollIntoView({ block: 'start' });
   }
@@ -53,7 +53,7 @@ export class Places {
 function posts(list) {
   if (!list.length) return [h('p', { class: 'faint' }, t('places.board.empty'))];
   return [h('ul', { class: 'posts' }, ...list.slice(0, 30).map((post) => h('li', {},
-    h('h4', {}, post.title), h('p', {}, post.content),
+    h('h3', {}, post.title), h('p', {}, post.content),
     h('p', { class: 'faint' }, t('places.by', { author: post.author, time: `${date(post.createdAt)} ${clock(post.createdAt)}` })))))];
 }
 
@@ -61,7 +61,7 @@ function posts(list) {
 function plugins(list) {
   if (!list.length) return [h('p', { class: 'faint' }, t('places.catalogue.empty'))];
   return [h('ul', { class: 'posts' }, ...list.map((plugin) => h('li', {},
-    h('h4', {}, plugin.name, ' ', h('span', { class: 'kind' }, plugin.version ?? ''), plugin.installed ? h('span', { class: 'badge' }, `✓ ${t('places.installed')}`) : null),
+    h('h3', {}, plugin.name, ' ', h('span', { class: 'kind' }, plugin.version ?? ''), plugin.installed ? h('span', { class: 'badge' }, `✓ ${t('places.installed')}`) : null),
     plugin.description ? h('p', {}, plugin.description) : null)))];
 }
 

@@ -17,7 +17,7 @@ export class StationBoards {
     if (this.box.closest('[hidden]')) return;
     const { atlas } = this.state;
     keyed(this.box, atlas.zones.filter((zone) => this.of(zone.id).length), (zone) => zone.id,
-      (zone) => h('section', {}, h('h3', {}, zone.name, ' ', h('span', { class: 'used' })), h('ul', {})),
+      (zone) => h('section', {}, h('h2', {}, zone.name, ' ', h('span', { class: 'used' })), h('ul', {})),
       (section, zone) => {
         const own = this.of(zone.id);
         write(section.querySelector('.used'), t('stations.used', { n: own.filter((one) => one.occupiedBy).length, max: own.length }));

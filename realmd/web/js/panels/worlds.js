@@ -20,7 +20,7 @@ export class Worlds {
     });
     this.none = h('p', { class: 'faint', role: 'status' });
     this.list = h('ul', { id: 'worlds', class: 'posts', 'aria-label': t('worlds.label') });
-    this.box = h('div', {}, h('h4', {}, t('worlds.label')), this.find, this.none, this.list);
+    this.box = h('div', {}, h('h3', {}, t('worlds.label')), this.find, this.none, this.list);
     setInterval(() => this.fetch(), EVERY);
   }
 
