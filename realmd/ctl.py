@@ -23,14 +23,16 @@ from .console import operator
 from .console.alert import add_alert, alert
 from .console.doctor import add_doctor, doctor
 from .console.logs import add_logs, logs
+from .console.rooms import add_room, enter
 from .console.status import add_status, add_top, status, top
 from .nostr.command import add_nostr, nostr
 from .nostr.rebuild_command import add_rebuild, rebuild
 from .ops.setup_command import add_setup, setup
 from .settings import Config
 
-#: Exit code of a wrong command line or configuration.
-USAGE = 2
+#: Exit codes: it did not work; a wrong command line or configuration; what a shell says of one that was
+#: interrupted, and of one whose reader went away.
+FAILED, USAGE, INTERRUPTED, UNREAD = 1, 2, 130, 141
 
 
 class Subcommand(NamedTuple):
@@ -99,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     """What reads the command line; the manual page and the shell's completion are made from it, too."""
     parser = argparse.ArgumentParser(prog="realmctl", description="Look after a realm.")
     parser.add_argument("--version", action="version", version=f"realmd {__version__}")
+    add_room(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, command in SUBCOMMANDS.items():
         sub = commands.add_parser(name, help=command.help, description=command.run.__doc__)
@@ -109,14 +112,39 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; returns the exit code, 2 for a wrong configuration."""
-    arguments = parser().parse_args(argv)
     try:
-        code: int = arguments.run(arguments)
+        try:
+            words = parser()
+            arguments = words.parse_args(argv)
+            if wrong := enter(arguments, os.environ):
+                words.error(wrong)
+            code: int = arguments.run(arguments)
+        finally:
+            print(end="", flush=True)  # what cannot be written is to fail here, not when Python ends
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return USAGE
+    except (KeyboardInterrupt, EOFError):
+        print(file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        _give_up_output()
+        return UNREAD
+    except OSError as error:
+        _give_up_output()
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"realmctl: {where}{error.strerror or error}", file=sys.stderr)
+        return FAILED
     return code
+
+
+def _give_up_output() -> None:
+    """What cannot be written is forgotten, else Python tries again when it ends."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

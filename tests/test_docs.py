@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ("README.rst", "docs/architecture.rst", "docs/operations.rst", "docs/protocol.rst")
 TEXTS = {name: (ROOT / name).read_text("utf-8") for name in DOCUMENTS}
 ALL = "\n".join(TEXTS.values())
+#: Logging methods and their levels.
+LOUD = {"warn": "warn", "error": "error", "critical": "critical", "failure": "critical"}
 LITERALS = [" ".join(found.split()) for found in re.findall(r"``([^`]+)``", ALL)]
 
 
@@ -123,14 +127,45 @@ def test_every_tool_exists() -> None:
     assert {path for path in paths if not (ROOT / path).exists()} == set()
 
 
+def log_table() -> dict[str, set[str]]:
+    """What the operations document tells of the log: pattern → levels."""
+    table = TEXTS["docs/operations.rst"].partition("What to look for")[2].partition("\nFiles\n")[0]
+    rows = re.findall(r"^   \* - (``.*?)\n     - (.*?)\n", table, re.MULTILINE | re.DOTALL)
+    return {one: set(levels.split(", ")) for cell, levels in rows for one in re.findall(r"``([^`]+)``", cell)}
+
+
+def loud_lines() -> Iterator[tuple[str, str]]:
+    """Level and text of what the daemon's code logs as a warning or worse."""
+    for path in (ROOT / "realmd").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(ast.Attribute(owner, how), [ast.Constant(str(text)), *_]) if how in LOUD:
+                    if re.search(r"log|say|overflows", ast.unparse(owner)):
+                        yield LOUD[how], text
+                case ast.FunctionDef(name="warnings"):
+                    for said in ast.walk(node):
+                        if isinstance(said, ast.Yield):
+                            words = ast.walk(said)
+                            yield "warn", "".join(str(w.value) for w in words if isinstance(w, ast.Constant))
+
+
 def test_every_log_line_is_one_that_is_written() -> None:
     """Who greps the log for a pattern of the operations document finds it when it happens."""
-    logs = TEXTS["docs/operations.rst"].partition("What to look for")[2].partition("\nFiles\n")[0]
-    patterns = re.findall(r"^   \* - ``([^`]+)``", logs, re.MULTILINE)
     sources = [*(ROOT / "realmd").rglob("*.py"), Path(twisted.internet.tcp.__file__)]
     code = "\n".join(path.read_text("utf-8") for path in sources)
-    assert len(patterns) > 20
-    assert [pattern for pattern in patterns if pattern not in code] == []
+    assert len(log_table()) > 20
+    assert [pattern for pattern in log_table() if pattern not in code] == []
+
+
+def test_every_warning_is_explained() -> None:
+    """Who is woken by a line of the log, a warning or worse, finds it in the document, with its level."""
+    told, loud = log_table(), set(loud_lines()) - {("warn", "{warning}")}
+    assert len(loud) > 60
+    assert {
+        (level, text)
+        for level, text in loud
+        if not any(pattern in text and level in levels for pattern, levels in told.items())
+    } == set()
 
 
 def test_every_answer_shown_is_json() -> None:

@@ -109,9 +109,6 @@ def _guarded(run: Callable[[argparse.Namespace], int], arguments: argparse.Names
     except BackupError as error:
         print(f"realmctl: {error}", file=sys.stderr)
         return FAILED
-    except OSError as error:
-        print(f"realmctl: {error.filename or 'the disk'}: {error.strerror}", file=sys.stderr)
-        return FAILED
 
 
 def _loaded(arguments: argparse.Namespace) -> Config:

@@ -6,8 +6,9 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..config import ConfigError, load, world_file
 from ..config_text import template
@@ -40,9 +41,13 @@ def run_import(arguments: argparse.Namespace) -> int:
         legacy = read(arguments.files, time.time_ns() // 1_000_000, config.chat.blocked_words)
         for line in legacy.skipped:
             print(f"skipped  {line}")
+        # What may be refused is found out before anything is written.
+        edits = [*_settings(config, arguments.config, legacy), *_stations(config, legacy)]
         _tables(config, legacy, arguments.dry_run)
-        _settings(config, arguments.config, legacy, arguments.dry_run)
-        _stations(config, legacy, arguments.dry_run)
+        for edit in edits:
+            _tell([f"{line}  ({edit.file})" for line in edit.taken], edit.left, arguments.dry_run)
+            if edit.taken and not arguments.dry_run:
+                _replace_text(edit.file, edit.text)
     except (BackupError, AtlasError) as error:
         print(f"realmctl: {error}", file=sys.stderr)
         return 1
@@ -51,9 +56,24 @@ def run_import(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(taken: list[str], left: list[str]) -> None:
+class Edit(NamedTuple):
+    """The new text of a file that people edit: what it takes over, and what it leaves with the reason."""
+
+    file: Path
+    text: str
+    taken: list[str]
+    left: list[str]
+
+    def writable(self) -> Edit:
+        """This, or a `BackupError`."""
+        if self.taken and not os.access(self.file.absolute().parent, os.W_OK):
+            raise BackupError(f"{self.file} cannot be written.")
+        return self
+
+
+def _tell(taken: list[str], left: list[str], dry: bool) -> None:
     for line in taken:
-        print(f"imported {line}")
+        print(f"{'would import' if dry else 'imported'} {line}")
     for line in left:
         print(f"skipped  {line}")
 
@@ -86,14 +106,16 @@ def _tables(config: Config, legacy: Legacy, dry: bool) -> None:
             lambda reactor: carry_out(str(target), config.storage.engine, reactor, legacy, inhabitants, most)
         )
         adopt(target)
-    _tell(made.taken, made.left)
+    _tell(made.taken, made.left, dry)
     if made.unchanged:
         print(f"{made.unchanged} entries are in the realm already")
 
 
-def _settings(config: Config, named: Path | None, legacy: Legacy, dry: bool) -> None:
+def _settings(config: Config, named: Path | None, legacy: Legacy) -> Iterator[Edit]:
     from .legacy_text import with_settings
 
+    if len(legacy.env_files) > 1:
+        raise BackupError(f"Take these over one after the other: {', '.join(map(str, legacy.env_files))}")
     file = config.file or named
     for env_file in legacy.env_files:
         if file is None:
@@ -104,12 +126,12 @@ def _settings(config: Config, named: Path | None, legacy: Legacy, dry: bool) -> 
             new, taken, left = with_settings(text, there, env_file)
         except ConfigError as error:
             raise BackupError(str(error)) from error
-        _tell([f"{line}  ({file})" for line in taken], left)
-        if taken and not dry:
-            _replace_text(file, new)
+        if not (taken or left):
+            left = [f"{env_file}: nothing new is in it"]
+        yield Edit(file, new, taken, left).writable()
 
 
-def _stations(config: Config, legacy: Legacy, dry: bool) -> None:
+def _stations(config: Config, legacy: Legacy) -> Iterator[Edit]:
     from .legacy_text import with_stations
 
     if not legacy.stations:
@@ -123,9 +145,7 @@ def _stations(config: Config, legacy: Legacy, dry: bool) -> None:
         if source.parent == beside or config.origins["world.file"].kind != "default"
         else beside / source.name
     )
-    _tell([f"{line}  ({target})" for line in taken], left)
-    if taken and not dry:
-        _replace_text(target, new)
+    yield Edit(target, new, taken, left).writable()
 
 
 def _replace_text(file: Path, text: str) -> None:

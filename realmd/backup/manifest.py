@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,9 +123,17 @@ class Kept(Struct, frozen=True, order=True):
 
 
 def listed(folder: Path) -> list[Kept]:
-    """The archives in `folder`, the oldest first; nothing else in it counts."""
+    """The archives in `folder`, the oldest first; nothing else in it counts.
+
+    No folder is none; one that may not be read is an `OSError`, for nobody knows what is in it.
+    """
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
     found = []
-    for path in folder.glob("realm-*.tar.gz"):
-        if (parsed := parse_name(path.name)) and path.is_file():
+    for name in names:
+        path = folder / name
+        if (parsed := parse_name(name)) and path.is_file():
             found.append(Kept(parsed[1], parsed[0], path, path.stat().st_size))
     return sorted(found)

@@ -1,7 +1,7 @@
 """What is known of the backups: `backup-status.json` in the backup folder.
 
 `realmctl` writes it, the daemon reads it for its metrics and `/health`.  Times are ms since the
-epoch.  A file that is missing or unreadable is an empty record: no backup is known.
+epoch.  A file that is missing, or is no record, is an empty one: no backup is known.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class Record(Struct, frozen=True, rename="camel"):
 
 
 def read(folder: Path) -> Record:
-    """The record of the backups in `folder`."""
+    """The record of the backups in `folder`; an `OSError` if it may not be read."""
     try:
         with (folder / NAME).open("rb") as file:
             return msgspec.json.decode(file.read(MOST_BYTES), type=Record)
-    except (OSError, msgspec.MsgspecError):
+    except (FileNotFoundError, msgspec.MsgspecError):
         return Record()
 
 

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import convert
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from ..clock import milliseconds
-from ..ops.alerts import Notice
-from ..ops.monitoring import sinks
-from ..ops.network import cause_of
-from ..ops.sinks import Sink
+from ..ops.trial import LONGEST, Tried, try_out
 from ..settings import Config
 from .client import configured
+from .columns import plain
+from .control import Away, Line, Nobody, Refusal
+from .operator import AWAY, REFUSED
 
 
 def add_alert(parser: argparse.ArgumentParser) -> None:
@@ -26,49 +26,51 @@ def add_alert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env-file", type=Path, metavar="FILE", help=".env of NAME=VALUE lines to read")
 
 
-async def try_out(tried: Sequence[Sink], now: int) -> list[tuple[str, str | None]]:
-    """Send a notice through each; its name, and what went wrong, if anything."""
-    notice = Notice(
-        "raised", "test", "warning", "nothing", "this is a test of realmctl: nothing is wrong",
-        "Nothing to do.", now,
-    )  # fmt: skip
-    results: list[tuple[str, str | None]] = []
-    for sink in tried:
-        faults: list[str] = []
-        try:
-            await sink.send([notice])
-        except Exception as error:
-            faults.append(cause_of(error))
-        results.append((sink.name, faults[0] if faults else None))
-    return results
-
-
-def told(config: Config, results: Sequence[tuple[str, str | None]]) -> list[str]:
-    """What to tell whoever typed it."""
-    lines = [f"{name}: {'sent' if wrong is None else f'NOT sent: {wrong}'}" for name, wrong in results]
-    if config.alerts.operator_npub and not any(name == "nostr" for name, _ in results):
-        lines.append("nostr: NOT sent: only a running realm that is joined to relays can send it")
-    if config.alerts.sentry_dsn:
-        lines.append("sentry: gets what fails in the realm, no alerts; nothing was sent")
-    return lines or [
-        "Nobody is told: set alerts.webhook, alerts.email or alerts.operator_npub in realmd.toml."
-    ]
-
-
-def alert(arguments: argparse.Namespace) -> int:
-    """Send a test alert through every configured way and say what happened; 1 if one failed."""
-    config = configured(arguments)
-    results: list[tuple[str, str | None]] = []
+def from_here(config: Config) -> list[Tried]:
+    """Try everything as whoever types this, where no realm runs that could."""
+    results: list[Tried] = []
 
     async def main(reactor: Any) -> None:
-        results.extend(await try_out(list(sinks(config, reactor)), milliseconds(reactor)))
+        results.extend(await try_out(config, reactor, None))
 
     try:
         react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
     except SystemExit as end:
         if end.code:
-            return int(end.code)
-    lines = told(config, results)
-    print("\n".join(lines))
-    sys.stdout.flush()
-    return 0 if results and not any("NOT" in line for line in lines) else 1
+            raise
+    return results
+
+
+def told(config: Config, results: Sequence[Tried]) -> list[str]:
+    """What to tell whoever typed it."""
+    lines = [f"{one.sink}: {f'NOT sent: {plain(one.error)}' if one.error else 'sent'}" for one in results]
+    if not results:
+        lines.append(
+            "Nobody is told: set alerts.webhook, alerts.email or alerts.operator_npub in realmd.toml, "
+            "and restart the realm."
+        )
+    if config.alerts.sentry_dsn:
+        lines.append("sentry: gets what fails in the realm, no alerts; nothing was sent")
+    return lines
+
+
+def alert(arguments: argparse.Namespace) -> int:
+    """Let the running realm send a test alert in every configured way and say what happened; 1 if one failed.
+
+    Where no realm runs it is sent from here, which tells nothing of the realm's user and sandbox.
+    """
+    config = configured(arguments)
+    try:
+        with Line(config) as line:
+            results = convert(line.ask("alert-test", patience=LONGEST)["sinks"], list[Tried])
+    except Refusal as refusal:
+        print(f"realmctl: {plain(refusal)} ({refusal.code})", file=sys.stderr)
+        return REFUSED
+    except Nobody:
+        print("No realm runs here: tried by realmctl, as you, outside the realm's sandbox.", file=sys.stderr)
+        results = from_here(config)
+    except Away as away:
+        print(f"realmctl: {away}", file=sys.stderr)
+        return AWAY
+    print("\n".join(told(config, results)), flush=True)
+    return 0 if results and not any(one.error for one in results) else 1

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import ssl
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+from msgspec import Struct, field
 from prometheus_client.parser import text_string_to_metric_families
 
 from ..config import load
@@ -18,10 +22,43 @@ from ..settings import Config
 #: Longest wait (s) for an answer.
 PATIENCE: Final = 5.0
 MOST_BYTES: Final = 16 * 1_048_576
+#: What to do about silence, about a stranger, and about a certificate that is not the one in its file.
+DOWN: Final = "Is it running?  systemctl status realm-server; realmctl logs; realmctl doctor"
+STRANGER: Final = "Is that a realm?  realmctl config shows where it should listen, ss -ltnp who does"
+STALE: Final = "Renew it if it has ended; then systemctl reload realm-server"
+END: Final = "-----END CERTIFICATE-----"
 
 
 class Unreachable(Exception):
-    """Nobody answers; the text says where, why and what to do."""
+    """No realm answers: `what` says where and why; `do` what to do, when it is not that it may be down."""
+
+    def __init__(self, what: str, do: str = "") -> None:
+        super().__init__(f"{what}\n{do or DOWN}")
+        self.what = what
+        self.do = do
+
+
+class Checked(Struct):
+    """What is shown of a check in the report of /health."""
+
+    status: str
+    reason: str = ""
+
+
+class Health(Struct):
+    """What is shown of the report of /health."""
+
+    status: str
+    uptime: float = 0.0
+    agents: dict[str, Any] = field(default_factory=dict)
+    checks: dict[str, Checked] = field(default_factory=dict)
+
+
+class Status(Struct):
+    """What is shown of the report of /api/status."""
+
+    health: Health
+    samples: list[dict[str, Any]] = field(default_factory=list)
 
 
 def add_realm(parser: argparse.ArgumentParser) -> None:
@@ -36,59 +73,93 @@ def configured(arguments: argparse.Namespace) -> Config:
     return load(arguments.config, os.environ, {}, env_file=arguments.env_file)
 
 
-def address(arguments: argparse.Namespace) -> str:
-    """Where the realm listens on this machine, whatever its public address is."""
+def realm_of(arguments: argparse.Namespace) -> Realm:
+    """The realm that `add_realm` names: as it listens on this machine, whatever its public address is."""
     if arguments.url:
-        url: str = arguments.url
-        return url.rstrip("/")
-    server = configured(arguments).server
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(server.host, server.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
+        return Realm(arguments.url.rstrip("/"))
+    server = msgspec.structs.replace(configured(arguments).server, public_url="")
+    return Realm(server.url(), server.tls_certificate)
 
 
 class Realm:
-    """The realm at `url`; every method raises `Unreachable`."""
+    """The realm at `url`; every method raises `Unreachable`.
 
-    def __init__(self, url: str) -> None:
+    `certificate` is the file of its own certificate: that one is trusted then, and no other,
+    whatever names it is for.
+    """
+
+    def __init__(self, url: str, certificate: str = "") -> None:
         self.url = url
+        self._certificate = certificate
 
     def health(self) -> dict[str, Any]:
         """The report of /health, be it good or bad."""
-        report: dict[str, Any] = self._json("/health")
-        return report
+        return self._report("/health", Health)
 
     def status(self) -> dict[str, Any]:
         """The report of /api/status: health, and the samples of the last half hour."""
-        report: dict[str, Any] = self._json("/api/status")
-        return report
+        return self._report("/api/status", Status)
 
     def metrics(self) -> dict[str, float]:
         """Every series of /metrics by its name, summed over its labels; buckets left out."""
         found: dict[str, float] = {}
-        for family in text_string_to_metric_families(self._get("/metrics").decode()):
-            for sample in family.samples:
-                if not sample.name.endswith("_bucket"):
-                    found[sample.name] = found.get(sample.name, 0.0) + sample.value
+        code, body = self._get("/metrics")
+        if code != 200:
+            raise Unreachable(f"{self.url}/metrics answers {code}")
+        try:
+            for family in text_string_to_metric_families(body.decode()):
+                for sample in family.samples:
+                    if not sample.name.endswith("_bucket"):
+                        found[sample.name] = found.get(sample.name, 0.0) + sample.value
+        except (ValueError, LookupError):
+            raise Unreachable(f"{self.url}/metrics answers no metrics") from None
         return found
 
-    def _json(self, path: str) -> Any:
+    def _report(self, path: str, shape: type[Struct]) -> dict[str, Any]:
+        """The object at `path`, which has at least what is shown of it."""
         try:
-            return json.loads(self._get(path))
+            report: dict[str, Any] = json.loads(self._get(path)[1])
+            msgspec.convert(report, shape)
         except ValueError:
-            raise Unreachable(f"{self.url}{path} answers no JSON: is that a realm?") from None
+            raise Unreachable(f"{self.url}{path} answers, but not as a realm does", STRANGER) from None
+        return report
 
-    def _get(self, path: str) -> bytes:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on this machine
+    def _get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),  # it is on this machine
+            urllib.request.HTTPSHandler(context=self._trust()),
+        )
         try:
-            with opener.open(self.url + path, timeout=PATIENCE) as answer:
-                body: bytes = answer.read(MOST_BYTES)
-                return body
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.read(MOST_BYTES)
+            try:
+                answer = opener.open(self.url + path, timeout=PATIENCE)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
+                return answer.status, answer.read(MOST_BYTES)
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
+            stale = self._certificate and isinstance(reason, ssl.SSLCertVerificationError)
+            raise Unreachable(f"no realm answers at {self.url}: {reason}", STALE if stale else "") from None
+        except HTTPException:
+            raise Unreachable(f"{self.url} answers, but not in HTTP", STRANGER) from None
+
+    def _trust(self) -> ssl.SSLContext | None:
+        """What its certificate is held against; None: what this machine trusts."""
+        if not self._certificate:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        file = Path(self._certificate).expanduser()
+        try:
+            # What signed it stands after it, and signed others, too.
+            own, end, _ = file.read_text("ascii", "ignore").partition(END)
+            context.load_verify_locations(cadata=own + end)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
             raise Unreachable(
-                f"no realm answers at {self.url}: {reason}\n"
-                "Is it running?  systemctl status realm-server; realmctl logs; realmctl doctor"
+                f"the realm's certificate {file} cannot be read: {why}",
+                "Be root or the realm's user, or name the realm by --url",
             ) from None
+        return context

@@ -23,6 +23,10 @@ class Away(Exception):
     """No daemon answers; the text says where it was looked for and what to do."""
 
 
+class Nobody(Away):
+    """There is no daemon at all."""
+
+
 class Refusal(Exception):
     """The daemon said no, and why."""
 
@@ -90,4 +94,4 @@ def _connected(paths: list[Path]) -> socket.socket:
             line.close()
             raise Away(f"{path}: {error}") from None
     shown = " or ".join(map(str, paths))
-    raise Away(f"no realm runs here: nobody listens at {shown}; see `realmctl status`")
+    raise Nobody(f"no realm runs here: nobody listens at {shown}; see `realmctl status`")

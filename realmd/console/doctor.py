@@ -9,7 +9,7 @@ import time
 from msgspec import to_builtins
 
 from . import machine, reach, upkeep
-from .client import add_realm, address, configured
+from .client import add_realm, configured, realm_of
 from .finding import Finding
 
 
@@ -22,7 +22,7 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 def examined(arguments: argparse.Namespace, now: float) -> list[Finding]:
     """Every finding, in the order in which to mend them."""
     config = configured(arguments)
-    findings = [*machine.examine(config), *upkeep.examine(config, address(arguments), now)]
+    findings = [*machine.examine(config), *upkeep.examine(config, realm_of(arguments), now)]
     if not arguments.offline:
         findings += reach.examine(config, now)
     return findings

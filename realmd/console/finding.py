@@ -20,7 +20,7 @@ class Finding(Struct, frozen=True):
 
     def lines(self) -> str:
         """As people read it."""
-        line = f"{MARKS[self.state]} {self.what:<13}{self.text}"
+        line = f"{MARKS[self.state]} {self.what:<13} {self.text}"
         return f"{line}\n    {self.do}" if self.do and self.state != "ok" else line
 
 

@@ -1,8 +1,10 @@
-"""What `realmctl doctor` looks at on the machine: limits, kernel settings, clock, disk."""
+"""What `realmctl doctor` looks at on the machine: limits, nginx's and the kernel's settings, clock, disk."""
 
 from __future__ import annotations
 
 import ctypes
+import os
+import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +12,15 @@ from typing import Final
 
 from ..ops.files import RESERVED_FILES
 from ..ops.resources import PROC, Resources
+from ..ops.setup import ENABLED
 from ..settings import Config
 from .finding import Finding, judged
 from .screen import size
 
 #: Kernel settings that bursts of clients need, and their least value: what the doors ask `listen` for.
 SYSCTLS: Final = {"net.core.somaxconn": 1024, "net.ipv4.tcp_max_syn_backlog": 1024}
+#: worker_connections of an nginx that is told nothing.
+NGINX_DEFAULT: Final = 512
 #: What adjtimex(2) returns of a clock that nothing keeps right.
 TIME_ERROR: Final = 5
 #: Shares of a disk that are free: below the first it is full soon, below the second now.
@@ -25,11 +30,12 @@ LOW, FULL = 0.20, 0.05
 def examine(config: Config, proc: Path = PROC) -> Iterator[Finding]:
     """Everything of the machine."""
     yield files(config, proc)
+    yield from nginx(config)
     yield from sysctls(proc)
     yield clock()
     yield disk("disk", config.storage.state, "Free some space, or lower storage.max_mb.")
     backups = config.backup.folder(config.storage.state)
-    if backups.exists():
+    if os.path.exists(backups):  # no, too, where one may not look
         yield disk("backup disk", backups, "Free some space, or lower backup.max_mb.")
 
 
@@ -60,6 +66,29 @@ def files(config: Config, proc: Path = PROC) -> Finding:
         "open files", limit >= need, f"limit {of} {limit}, needed {need}",
         f"limit {of} {limit}, but server.max_connections = {config.server.max_connections} needs {need}",
         f"systemctl edit realm-server: [Service] LimitNOFILE={max(65_536, need)}",
+    )  # fmt: skip
+
+
+def nginx(config: Config, root: Path = Path("/")) -> Iterator[Finding]:
+    """Whether nginx, if the realm's site is on, passes on as many clients as the realm takes."""
+    if not os.path.lexists(root / ENABLED):
+        return
+    file = root / "etc/nginx/nginx.conf"
+    try:
+        text = re.sub(r"#.*", "", file.read_text("utf-8", "replace"))
+    except OSError as error:
+        yield Finding("nginx", "warning", f"{file}: {error.strerror}", f"ls -l {file}")
+        return
+    told = re.search(r"\bworker_connections\s+(\d+)", text)
+    value = int(told[1]) if told else NGINX_DEFAULT
+    # One to the client and one to the realm, for each; a worker may have to carry them all.
+    need = 2 * config.server.max_connections + RESERVED_FILES
+    yield judged(
+        "nginx", value >= need, f"worker_connections {value}",
+        f"worker_connections {value} is enough for {value // 2} clients, "
+        f"and server.max_connections = {config.server.max_connections}",
+        f"In {file}: worker_rlimit_nofile {2 * need}; and events {{ worker_connections {need}; }} "
+        "then nginx -t && systemctl reload nginx", "warning",
     )  # fmt: skip
 
 

@@ -255,7 +255,7 @@ def show_census(answer: dict[str, Any], now: float) -> str:
     totals = answer["totals"]
     total = (
         f"{totals['agents']} of {totals['seats']} agents, {totals['known']} known; {totals['websockets']} "
-        f"WebSockets of {totals['connections']} connections; {totals['sanctions']} sanctions"
+        f"WebSockets, {totals['connections']} connections in all; {totals['sanctions']} sanctions"
     )
     return f"{agents}\n\n{connections}\n\n{total}"
 

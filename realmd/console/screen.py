@@ -11,13 +11,17 @@ COLOURS: Final = {"ok": "32", "degraded": "33", "failed": "31"}
 GRAPHS: Final = (
     ("agents", "agents", "", 5.0),
     ("connections", "connections", "", 5.0),
+    ("cpu", "cpu", " %", 100.0),
     ("messages in", "messagesIn", "/s", 5.0),
     ("events", "events", "/s", 5.0),
     ("tick", "tickMs", " ms", 5.0),
     ("tick late", "lagMs", " ms", 10.0),
     ("commit", "commitMs", " ms", 10.0),
     ("loop late", "loopMs", " ms", 10.0),
+    ("latency", "pingMs", " ms", 100.0),
+    ("errors", "errors", " %", 1.0),
     ("memory", "memoryMb", " MB", 50.0),
+    ("disk", "disk", " %", 100.0),
 )
 
 
@@ -47,46 +51,63 @@ def graph(values: Sequence[float], width: int, least: float) -> str:
     return "".join(BARS[min(8, max(0, round(8 * value / top)))] for value in shown).rjust(width)
 
 
-def summary(health: dict[str, Any], metrics: dict[str, float], url: str) -> Iterator[str]:
-    """`realmctl status`: what matters in a dozen lines."""
+def summary(
+    health: dict[str, Any], metrics: dict[str, float], recent: dict[str, Any], url: str, hidden: str = ""
+) -> Iterator[str]:
+    """`realmctl status`: what matters in a dozen lines; `hidden` says why there are no metrics."""
+    yield f"realmd {health.get('version', '?')} at {url}, up {span(health.get('uptime', 0))}"
+    yield f"status       {health.get('status', '?')}"
+    agents = health.get("agents", {})
+    if hidden:
+        yield f"agents       {agents.get('active', 0)} present, {agents.get('total', 0)} known"
+        yield f"figures      none: {hidden}"
+    else:
+        yield from figures(agents, metrics)
+    yield from lately(recent)
+    yield ""
+    yield from checks(health)
+
+
+def figures(agents: dict[str, Any], metrics: dict[str, float]) -> Iterator[str]:
+    """What the metrics say of this moment."""
 
     def of(name: str) -> float:
         return metrics.get(f"realmd_{name}", 0.0)
 
-    yield f"realmd {health.get('version', '?')} at {url}, up {span(health.get('uptime', 0))}"
-    yield f"status       {health.get('status', '?')}"
-    agents = health.get("agents", {})
     yield (
         f"agents       {agents.get('active', 0)} present, {of('seats_taken'):.0f} of {of('seats'):.0f} seats "
         f"taken, {agents.get('total', 0)} known"
     )
     yield (
         f"connections  {of('websocket_connections'):.0f} WebSockets (expected: "
-        f"{of('connections_expected'):.0f} at most), {of('connections'):.0f} in all"
+        f"{of('connections_expected'):.0f} at most), {of('connections'):.0f} in all, this one too"
     )
     used, limit = of("memory_used_bytes"), of("memory_limit_bytes")
     yield f"memory       {size(used)} of {size(limit)} ({100 * used / max(limit, 1):.0f} %)"
     free, whole = of("disk_free_bytes"), of("disk_size_bytes")
     yield f"disk         {size(free)} free of {size(whole)} ({100 - 100 * free / max(whole, 1):.0f} % full)"
-    ticks = max(of("tick_seconds_count"), 1.0)
-    yield (
-        f"tick         {1000 * of('tick_seconds_sum') / ticks:.2f} ms on average, "
-        f"{1000 * of('tick_lag_seconds'):.1f} ms late, {of('ticks_missed_total'):.0f} missed"
-    )
-    commits = max(of("commit_seconds_count"), 1.0)
     yield (
         f"storage      {'available' if of('storage_available') else 'NOT available'}, "
-        f"{1000 * of('commit_seconds_sum') / commits:.2f} ms a commit, "
-        f"{of('storage_failures_total'):.0f} failed"
+        f"{of('storage_failures_total'):.0f} commits failed since the start"
     )
-    pings = of("websocket_ping_seconds_count")
-    if pings:
-        yield f"latency      {1000 * of('websocket_ping_seconds_sum') / pings:.0f} ms a ping on average"
-    wrong = of("message_errors_total")
-    taken = of("websocket_messages_total") + of("http_requests_total")
-    yield f"messages     {taken:.0f} received, {wrong:.0f} went wrong"
-    yield ""
-    yield from checks(health)
+
+
+def lately(recent: dict[str, Any]) -> Iterator[str]:
+    """The means of the last minutes: since the start they would hide a bad hour behind a good week."""
+    if not recent:
+        yield "nothing is measured yet"
+        return
+
+    def mean(field: str, each: str) -> str:
+        value = recent[field]
+        return f"no {each}" if value is None else f"{value:.2f} ms a {each}"
+
+    yield f"in the last {span(recent['seconds'])}:"
+    yield f"cpu          {recent['cpu']:.1f} % of one core"
+    yield f"tick         {mean('tickMs', 'tick')}, {recent['ticksMissed']:.0f} missed"
+    yield f"commits      {mean('commitMs', 'commit')}"
+    yield f"latency      {mean('pingMs', 'ping')}"
+    yield f"messages     {recent['messagesIn']:.1f}/s, {recent['errors']:.2f} % went wrong"
 
 
 def checks(health: dict[str, Any]) -> Iterator[str]:
@@ -107,7 +128,8 @@ def top(report: dict[str, Any], url: str, width: int, height: int, colour: bool 
         values = [float(sample.get(field, 0.0)) for sample in samples]
         now = f"{values[-1]:g}{unit}" if values else "-"
         lines.append(f"{label:<12}{now:>13}  {graph(values, room, least)}")
-    lines += ["", *checks(health)]
+    unwell = {name: check for name, check in health.get("checks", {}).items() if check.get("status") != "ok"}
+    lines += ["", *(checks({"checks": unwell}) if unwell else ["✓ all checks ok"])]
     cut = [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines[:height]]
     if colour and len(cut) > 1:
         cut[1] = cut[1].replace(status, f"\x1b[{COLOURS.get(status, '0')}m{status}\x1b[0m", 1)

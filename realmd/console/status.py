@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from . import screen
-from .client import Realm, Unreachable, add_realm, address
+from .client import Unreachable, add_realm, realm_of
 
 #: Exit codes of `status`: well, not well, and nobody there.
 WELL, UNWELL, AWAY = 0, 1, 3
@@ -25,21 +25,29 @@ EVERY: Final = 2.0
 
 def add_status(parser: argparse.ArgumentParser) -> None:
     add_realm(parser)
-    parser.add_argument("--json", action="store_true", help="print the report of /health and the metrics")
+    parser.add_argument(
+        "--json", action="store_true", help="print the report of /health, the metrics and the last minutes"
+    )
 
 
 def status(arguments: argparse.Namespace) -> int:
     """Show on one screen how the realm does; ends with 0 if it is well, 1 if not, 3 if nobody answers."""
-    realm = Realm(address(arguments))
+    realm = realm_of(arguments)
     try:
-        health, metrics = realm.health(), realm.metrics()
+        report = realm.status()
     except Unreachable as error:
         print(error, file=sys.stderr)
         return AWAY
+    health, recent = report["health"], report.get("recent") or {}
+    metrics, hidden = {}, ""
+    try:
+        metrics = realm.metrics()
+    except Unreachable as error:  # as it is from outside, behind the proxy
+        hidden = error.what
     if arguments.json:
-        print(json.dumps({"health": health, "metrics": metrics}))
+        print(json.dumps({"health": health, "metrics": metrics, "recent": recent}))
     else:
-        print("\n".join(screen.summary(health, metrics, realm.url)))
+        print("\n".join(screen.summary(health, metrics, recent, realm.url, hidden)))
     return WELL if health.get("status") == "ok" else UNWELL
 
 
@@ -50,7 +58,7 @@ def add_top(parser: argparse.ArgumentParser) -> None:
 
 def top(arguments: argparse.Namespace) -> int:
     """Show live how the realm does; `q` ends it."""
-    realm = Realm(address(arguments))
+    realm = realm_of(arguments)
     if arguments.once or not (sys.stdin.isatty() and sys.stdout.isatty()):
         try:
             print("\n".join(screen.top(realm.status(), realm.url, 80, 100, colour=False)))

@@ -11,6 +11,7 @@ from typing import Final
 from ..backup import record
 from ..ops.secrets import exposed
 from ..settings import Config
+from . import machine
 from .client import Realm, Unreachable
 from .finding import Finding, State, judged
 
@@ -21,23 +22,25 @@ SECRETS: Final = ("*.key", "*-key", "*-keys", "*.nsec", "*.secret")
 MOST_FILES: Final = 1000
 
 
-def examine(config: Config, url: str, now: float) -> Iterator[Finding]:
+def examine(config: Config, realm: Realm, now: float) -> Iterator[Finding]:
     """Everything of the realm; `now` in s since the epoch."""
-    yield from health(url)
+    yield from health(realm, machine.running(config) is not None)
     yield from permissions(config)
     yield from backups(config, now)
 
 
-def health(url: str) -> Iterator[Finding]:
-    """What the running realm says of itself."""
+def health(realm: Realm, running: bool) -> Iterator[Finding]:
+    """What the realm says of itself, if it answers; `running` says whether its process is there."""
     try:
-        report = Realm(url).health()
+        report = realm.health()
     except Unreachable as error:
-        yield Finding("realm", "wrong", str(error).splitlines()[0], "systemctl start realm-server")
+        # One that hangs is active to systemd, which then has nothing to start.
+        verb = "restart" if running else "start"
+        yield Finding("realm", "wrong", error.what, error.do or f"systemctl {verb} realm-server")
         return
     status = report["status"]
     yield judged(
-        "realm", status == "ok", f"answers at {url}", f"answers at {url}, and is {status}",
+        "realm", status == "ok", f"answers at {realm.url}", f"answers at {realm.url}, and is {status}",
         "realmctl status", "warning" if status == "degraded" else "wrong",
     )  # fmt: skip
     for name, check in report.get("checks", {}).items():
@@ -91,7 +94,11 @@ def _secrets(folder: Path) -> Iterator[Finding]:
 def backups(config: Config, now: float) -> Iterator[Finding]:
     """Whether there is a way back: a backup of today, and one that was tried."""
     folder = config.backup.folder(config.storage.state)
-    known = record.read(folder)
+    try:
+        known = record.read(folder)
+    except OSError as error:
+        yield Finding("backup", "warning", f"{folder}: {error.strerror}", "sudo realmctl doctor")
+        return
     if known.last_success is None:
         yield Finding("backup", "warning", f"none is known in {folder}", "realmctl backup")
         return
@@ -106,7 +113,19 @@ def backups(config: Config, now: float) -> Iterator[Finding]:
             yield Finding(
                 "backup", "wrong", f"the last {kind} backup failed: {attempt.error}", "realmctl backup"
             )
-    if known.offsite is not None:
+    if known.left_out:
+        names = ", ".join(Path(path).name for path in known.left_out)
+        keygen = "realmctl backup keygen FILE; put [backup] public_key into realmd.toml, and FILE elsewhere"
+        yield Finding(
+            "backup", "warning", f"without its keys, {names}, a restored realm would be another one",
+            "realmctl backup" if config.backup.public_key else keygen,
+        )  # fmt: skip
+    if not config.backup.offsite:
+        yield Finding(
+            "off-site", "warning", "no copy goes elsewhere: a backup on the same disk is none",
+            'In realmd.toml: [backup] offsite = ["rclone", "copy", "{file}", "elsewhere:realm"]',
+        )  # fmt: skip
+    elif known.offsite is not None:
         failure = f"the last copy failed: {known.offsite.error}"
         yield judged(
             "off-site", known.offsite.ok, "the last copy succeeded", failure,

@@ -84,7 +84,7 @@ class Crowd:
         reason = self._objection(peer)
         if reason is not None:
             self.refused[reason] += 1
-            self._say.info(
+            self._say.warn(
                 "connection limit reached limit={limit} peer={peer} refused={n}",
                 limit=reason, peer=peer.address if peer else "local", n=self.refused.total(),
             )  # fmt: skip

@@ -267,7 +267,7 @@ class RateLimits:
     def flood(self, door: str, peer: Peer, limit: str) -> None:
         """A connection does not stop asking for more than it may; it is closed."""
         self.floods += 1
-        self._say.info(
+        self._say.warn(
             "flood door={door} peer={peer} limit={limit}", door=door, peer=peer.address, limit=limit
         )
 

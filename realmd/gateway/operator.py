@@ -17,6 +17,7 @@ from ..errors import REFUSALS, Fault, Rejection
 from ..identity import bech32
 from ..identity.bech32 import BadBech32
 from ..ops.audit import Deed, Operator
+from ..ops.trial import Tried
 from ..protocol import control
 from ..protocol.control import PAGE, Aimed, Order
 from ..runtime.credentials import Credentials
@@ -42,7 +43,10 @@ Note = Callable[[Operator, Deed], Awaitable[None]]
 
 
 class Desk:
-    """`connections` counts all that are open, `note` writes to the audit log, `stop` ends the daemon."""
+    """`connections` counts all that are open, `note` writes to the audit log, `stop` ends the daemon.
+
+    `try_alerts` sends a test alert in every configured way.
+    """
 
     log = Logger()
 
@@ -55,6 +59,7 @@ class Desk:
         drain: Drain,
         note: Note,
         stop: Callable[[], None],
+        try_alerts: Callable[[], Awaitable[list[Tried]]],
         clock: IReactorTime,
     ) -> None:
         self._realm = realm
@@ -65,6 +70,7 @@ class Desk:
         self._drain = drain
         self._note = note
         self._stop = stop
+        self._try_alerts = try_alerts
         self._clock = clock
 
     async def do(self, order: Order, who: Operator) -> dict[str, Any]:
@@ -120,6 +126,8 @@ class Desk:
                 return await self._token(agent_id)
             case control.RotateKeys():
                 return {"key": self._credentials.rotate()}
+            case control.AlertTest():
+                return {"sinks": await self._try_alerts()}
             case control.Drain():
                 return await self._empty(order)
         raise AssertionError(order)

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from ..clock import milliseconds, time_of_day
 from .checks import Check
 from .quantities import LONGEST, Past
 from .thresholds import KEEP, THRESHOLDS, Severity, Threshold, shown
@@ -72,7 +73,7 @@ class Watch:
     def evaluate(self, count: int = 1) -> None:
         """Look at every threshold now; called every `EVERY` seconds."""
         now = self._clock.seconds()
-        self._past.read(now)
+        self._past.read(now, time_of_day(self._clock))
         for threshold, state in self._states.values():
             value = self._value(threshold)
             if value is not None:
@@ -107,7 +108,7 @@ class Watch:
             name=threshold.name, severity=threshold.severity, value=shown(threshold, state.value),
             threshold=shown(threshold, threshold.level), summary=threshold.summary,
         )  # fmt: skip
-        self._tell(self._notice("raised", threshold, state, now))
+        self._tell(self._notice("raised", threshold, state))
 
     def _clear(self, threshold: Threshold, state: _State, now: float) -> None:
         assert state.raised_at is not None
@@ -117,9 +118,9 @@ class Watch:
             after=max(0.0, now - state.raised_at),
         )  # fmt: skip
         state.raised_at = state.well_since = None
-        self._tell(self._notice("cleared", threshold, state, now))
+        self._tell(self._notice("cleared", threshold, state))
 
-    def _notice(self, word: str, threshold: Threshold, state: _State, now: float) -> Notice:
+    def _notice(self, word: str, threshold: Threshold, state: _State) -> Notice:
         value = shown(threshold, state.value)
         return Notice(
             word,
@@ -128,7 +129,7 @@ class Watch:
             value,
             threshold.summary,
             threshold.advice,
-            int(now * 1000),
+            milliseconds(self._clock),
         )
 
     def check(self) -> Check:

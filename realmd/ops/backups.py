@@ -33,11 +33,10 @@ class Backups:
         """The newest record."""
         try:
             status = (self._folder / record.NAME).stat()
+            if self._seen != (status.st_mtime_ns, status.st_size):
+                self._seen, self._record = (status.st_mtime_ns, status.st_size), record.read(self._folder)
         except OSError:
             self._seen, self._record = None, Record()
-            return self._record
-        if self._seen != (status.st_mtime_ns, status.st_size):
-            self._seen, self._record = (status.st_mtime_ns, status.st_size), record.read(self._folder)
         return self._record
 
     def check(self) -> Check:

@@ -39,6 +39,8 @@ def work_check(failing: Iterable[str]) -> Check:
 
 def storage_check(journal: Journal) -> Check:
     figures = {"lastCommitMs": round(journal.commit_seconds * 1000, 2), "failures": journal.failures}
+    if journal.ahead:
+        return Check("failed", "storage is ahead of the world: restart needed", figures)
     if not journal.accepting():
         return Check("failed", "nothing can be made durable", figures)
     return Check("ok", figures=figures)

@@ -7,17 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 from twisted.application.service import IService, Service
-from twisted.logger import globalLogPublisher
+from twisted.logger import ILogObserver, globalLogPublisher
 
 from ..runtime.periodic import Periodic
 from ..settings import Config
-from . import alerts, sentry
+from . import alerts
 from .alerts import Watch
 from .backups import Backups
 from .metrics import Metrics
 from .notifier import Notifier
 from .resources import Resources
-from .sentry import Dsn, Sentry
 from .sinks import Mail, Nostr, SendNostr, Sink, Webhook
 
 #: Connections to expect for each seat, where the operator names no number.
@@ -29,7 +28,12 @@ def sinks(config: Config, reactor: Any, nostr: SendNostr | None = None) -> Itera
     given, room = config.alerts, config.room.name
     if given.webhook:
         yield Webhook(reactor, given.webhook, room, config.server.url())
-    if given.email:
+    if given.email and given.smtp:
+        # Not at the top: it loads Twisted's mail, which a realm that sends none has no use for.
+        from .smtp import Smtp
+
+        yield Smtp(reactor, given.smtp, given.email, room)
+    elif given.email:
         yield Mail(reactor, given.sendmail, given.email, room)
     if given.operator_npub and nostr is not None:
         yield Nostr(nostr, room)
@@ -40,9 +44,9 @@ def expected_connections(config: Config) -> float:
 
 
 class Reporting(Service):
-    """Lets a `Sentry` hear the log while it runs."""
+    """Lets `observer` hear the log while it runs."""
 
-    def __init__(self, observer: Sentry) -> None:
+    def __init__(self, observer: ILogObserver) -> None:
         self._observer = observer
 
     def startService(self) -> None:
@@ -66,8 +70,11 @@ class Monitoring:
             self.notifier, Periodic("alerts", alerts.EVERY, self.watch.evaluate, reactor),
         ]  # fmt: skip
         if config.alerts.sentry_dsn:
-            dsn = Dsn.parse(config.alerts.sentry_dsn)
-            self.sentry = Sentry(dsn, reactor, config.room.name, reactor, lambda: uuid4().hex)
+            # Not at the top: it loads Twisted's HTTP client.
+            from . import sentry
+
+            dsn = sentry.Dsn.parse(config.alerts.sentry_dsn)
+            self.sentry = sentry.Sentry(dsn, reactor, config.room.name, reactor, lambda: uuid4().hex)
             self.services += [
                 Reporting(self.sentry), Periodic("sentry", sentry.EVERY, self.sentry.send, reactor),
             ]  # fmt: skip

@@ -20,9 +20,10 @@ Series = dict[tuple[tuple[str, str], ...], float]
 
 
 class Reading(Struct, frozen=True):
-    """The metrics at one moment (clock seconds): name → labels → value."""
+    """The metrics at one moment (clock seconds; `dated`: since the epoch): name → labels → value."""
 
     at: float
+    dated: float
     series: dict[str, Series]
 
 
@@ -34,8 +35,8 @@ class Past:
         self._names = names
         self._readings: deque[Reading] = deque(maxlen=most)
 
-    def read(self, now: float) -> None:
-        """Take a reading."""
+    def read(self, now: float, dated: float) -> None:
+        """Take a reading, at `now` by the clock, which is `dated` seconds since the epoch."""
         series: dict[str, Series] = {}
         for family in self._registry.collect():
             for sample in family.samples:
@@ -44,7 +45,7 @@ class Past:
                     series.setdefault(sample.name, {})[labels] = sample.value
         if self._readings and now < self._readings[-1].at:
             self._readings.clear()  # the clock was put back: no difference means anything any more
-        self._readings.append(Reading(now, series))
+        self._readings.append(Reading(now, dated, series))
 
     @property
     def now(self) -> Reading:
@@ -130,7 +131,7 @@ class Age(Struct, frozen=True):
 
     def value(self, past: Past) -> float | None:
         at = past.now.series.get(self.metric, {}).get(((self.each, self.which),))
-        return None if at is None else past.now.at - at
+        return None if at is None else past.now.dated - at
 
     def metrics(self) -> Iterator[str]:
         yield self.metric

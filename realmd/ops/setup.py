@@ -153,6 +153,8 @@ class Setup:
                 raise SetupError(f"nginx does not accept its configuration with {SITE}; it was not reloaded")
             self.command("systemctl", "reload-or-restart", "nginx")
         if not pair:
+            if not self.there("certbot"):
+                self.say("certbot is not installed: apt install certbot")
             mail = f" -m {self.wanted.email}" if self.wanted.email else ""
             self.say(
                 f"for TLS: certbot certonly --webroot -w /var/www/html -d {domain}{mail}, then this again"

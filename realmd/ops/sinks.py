@@ -14,7 +14,6 @@ from twisted.python.failure import Failure
 
 from .alerts import Notice
 from .network import NotTaken
-from .post import post
 
 #: How long (s) sendmail may take to put a mail into its queue, and what is kept of what it says.
 MAIL_PATIENCE: Final = 30.0
@@ -43,6 +42,10 @@ class Webhook:
     name = "webhook"
 
     def __init__(self, reactor: Any, address: str, room: str, realm_url: str) -> None:
+        # Not at the top: it loads Twisted's HTTP client, which a realm without a webhook has no use for.
+        from .post import post
+
+        self._post = post
         self._reactor = reactor
         self._address = address
         self._room = room
@@ -53,7 +56,7 @@ class Webhook:
             "text": lines(self._room, notices), "room": self._room, "url": self._realm_url,
             "alerts": list(notices),
         }  # fmt: skip
-        await post(self._reactor, self._address, msgspec.json.encode(body), "application/json", {})
+        await self._post(self._reactor, self._address, msgspec.json.encode(body), "application/json", {})
 
 
 class Mail:
@@ -68,29 +71,35 @@ class Mail:
         self._room = room
 
     async def send(self, notices: Sequence[Notice]) -> None:
-        run = _Sendmail(self.message(notices))
-        self._reactor.spawnProcess(
-            run, self._program, [self._program, "-i", "--", self._to], env={"PATH": "/usr/sbin:/usr/bin:/bin"}
-        )
+        run = _Sendmail(self._program, written(notices, self._to, self._room))
+        words = [self._program, "-i", "--", self._to]
+        try:
+            self._reactor.spawnProcess(run, self._program, words, env={"PATH": "/usr/sbin:/usr/bin:/bin"})
+        except OSError as error:
+            raise NotTaken(f"{self._program} cannot be run: {error.strerror}") from None
         run.done.addTimeout(MAIL_PATIENCE, self._reactor, _sendmail_hangs)
         await run.done
 
-    def message(self, notices: Sequence[Notice]) -> bytes:
-        """The mail: headers cannot be broken out of, whatever the room is called."""
-        mail = EmailMessage()
-        first = notices[0]
-        more = f" and {len(notices) - 1} more" if len(notices) > 1 else ""
-        mail["Subject"] = " ".join(f"[{self._room}] {first.state}: {first.name}{more}".split())
-        mail["To"] = self._to
-        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answer is wanted
-        mail.set_content(lines(self._room, notices) + "\n")
-        return mail.as_bytes()
+
+def written(notices: Sequence[Notice], to: str, room: str, sender: str = "") -> bytes:
+    """The mail: headers cannot be broken out of, whatever the room is called."""
+    mail = EmailMessage()
+    first = notices[0]
+    more = f" and {len(notices) - 1} more" if len(notices) > 1 else ""
+    mail["Subject"] = " ".join(f"[{room}] {first.state}: {first.name}{more}".split())
+    if sender:
+        mail["From"] = sender
+    mail["To"] = to
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answer is wanted
+    mail.set_content(lines(room, notices) + "\n")
+    return mail.as_bytes()
 
 
 class _Sendmail(ProcessProtocol):
     """Gives the mail to the process; `done` fires when that ended with 0."""
 
-    def __init__(self, mail: bytes) -> None:
+    def __init__(self, program: str, mail: bytes) -> None:
+        self._program = program
         self._mail = mail
         self._said = b""
         self.done: Deferred[None] = Deferred(lambda _: self._end())
@@ -109,8 +118,10 @@ class _Sendmail(ProcessProtocol):
         if reason.check(ProcessDone):
             self.done.callback(None)
         else:
+            status = reason.value.exitCode  # type: ignore[union-attr]
+            how = f"signal {reason.value.signal}" if status is None else f"status {status}"  # type: ignore[union-attr]
             said = " ".join(self._said.decode("utf-8", "replace").split())
-            self.done.errback(NotTaken(f"{reason.getErrorMessage()} {said}".strip()))
+            self.done.errback(NotTaken(f"{self._program} ended with {how}{f': {said}' if said else ''}"))
 
     def _end(self) -> None:
         if self.transport is not None and self.transport.pid:

@@ -86,8 +86,9 @@ THRESHOLDS: Final = (
     Threshold(
         name="connections", severity="warning", unit="%",
         quantity=Share(Level("realmd_websocket_connections"), Level("realmd_connections_expected")),
-        level=1.0, lasting=60, summary="more WebSocket connections than 1.5 a seat",
-        advice="If they are welcome, set alerts.connections; if not, find who holds them: ss -tn.",
+        level=1.0, lasting=60, summary="more WebSocket connections than are expected",
+        advice="Expected are alerts.connections, or 1.5 a seat while that is 0.  If they are welcome, set "
+        "it; if not, find who holds them: `realmctl who`.",
     ),
     Threshold(
         name="latency", severity="warning", unit="%",

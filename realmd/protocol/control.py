@@ -110,6 +110,10 @@ class RotateKeys(Order, frozen=True, tag="keys-rotate"):
     """Let a new key sign tokens from now on."""
 
 
+class AlertTest(Order, frozen=True, tag="alert-test"):
+    """Send a test alert in every configured way; the answer tells of each, in `sinks`."""
+
+
 class Drain(Order, frozen=True, kw_only=True, tag="drain"):
     """Let nobody in any more, and answer when all are gone or `seconds` have passed; `stop` then.
 
@@ -124,7 +128,7 @@ class Drain(Order, frozen=True, kw_only=True, tag="drain"):
 
 ORDERS: Final = (
     Who | Status | Kick | Mute | Ban | Unmute | Unban | ListSanctions | Say | Revoke | Token
-    | RotateKeys | Drain
+    | RotateKeys | AlertTest | Drain
 )  # fmt: skip
 _decoder: Final = msgspec.json.Decoder(ORDERS)
 _KEY: Final = re.compile("[0-9a-f]{64}")

@@ -32,6 +32,14 @@ class Alerts(Section, frozen=True):
             extra={"allowed": "an absolute path"},
         ),
     ] = "/usr/sbin/sendmail"
+    smtp: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9.\-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5})?$",
+            description="A mail server on this machine that takes them instead of sendmail, in plain SMTP.",
+            extra={"allowed": "HOST:PORT, or nothing"},
+        ),
+    ] = ""
     operator_npub: Annotated[
         str,
         Meta(

@@ -95,7 +95,8 @@ def test_all_of_it_is_taken_over(home: Home, old: Path, start: Callable[..., Any
 def test_twice_is_once(home: Home, old: Path) -> None:
     """Importing again changes nothing, and a dry run changes nothing at all."""
     dry = home.done("import", "--dry-run", "--config", home.configuration, old)
-    assert "imported agent realm" in dry
+    assert "would import agent realm" in dry
+    assert "\nimported" not in dry
     assert not home.database.exists()
     assert home.configuration.read_text() == ""
     home.done("import", "--config", home.configuration, old)
@@ -124,3 +125,18 @@ def test_a_file_that_is_no_json_changes_nothing(home: Home, old: Path) -> None:
     (old / "moltbook.json").write_text('{"posts": [')
     assert "is not JSON" in home.refused("import", old)
     assert not home.database.exists()
+
+
+def test_settings_that_are_wrong_change_nothing(home: Home, old: Path) -> None:
+    """A .env with a bad value stops the import before the agents are in the realm."""
+    (old / ".env").write_text("WORLD_PORT=70000\n")
+    assert "port" in home.refused("import", "--config", home.configuration, old)
+    assert not home.database.exists()
+    assert home.configuration.read_text() == ""
+
+
+def test_a_file_with_nothing_new_is_told(home: Home) -> None:
+    """An empty .env is not passed over in silence."""
+    empty = home.folder / ".env"
+    empty.touch()
+    assert f"{empty}: nothing new is in it" in home.done("import", "--config", home.configuration, empty)

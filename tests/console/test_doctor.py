@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import socket
 import ssl
 import threading
@@ -17,8 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from realmd.backup import record
+from realmd.backup.manifest import listed
 from realmd.backup.record import Attempt
 from realmd.console import machine, reach, upkeep
+from realmd.console.client import Realm
 from realmd.console.finding import Finding
 from tests.realm import config
 
@@ -56,6 +59,25 @@ def test_queues_of_the_kernel_that_are_too_short(tmp_path: Path) -> None:
     assert "net.core.somaxconn = 4096" in first.do
 
 
+def test_an_nginx_that_passes_on_too_few(tmp_path: Path) -> None:
+    """Debian's default ends at 384 clients, each being two connections; asked only if the site is on."""
+    given = config(tmp_path, server={"port": 0, "max_connections": 2000})
+    enabled = tmp_path / "etc/nginx/sites-enabled/realm-server"
+    enabled.parent.mkdir(parents=True)
+    file = tmp_path / "etc/nginx/nginx.conf"
+    file.write_text("events {\n\tworker_connections 768;\n\t# multi_accept on;\n}\n")
+    assert list(machine.nginx(given, tmp_path)) == []
+    enabled.symlink_to("/etc/nginx/sites-available/realm-server")
+    [finding] = machine.nginx(given, tmp_path)
+    assert finding.state == "warning"
+    assert "768 is enough for 384 clients" in finding.text
+    assert "worker_connections 4064;" in finding.do
+    file.write_text("events { worker_connections 4096; } # worker_connections 1;\n")
+    assert [f.state for f in machine.nginx(given, tmp_path)] == ["ok"]
+    file.write_text("events {\n#\tworker_connections 4096;\n}\n")
+    assert ["512" in f.text for f in machine.nginx(given, tmp_path)] == [True]
+
+
 def test_what_others_can_read(tmp_path: Path) -> None:
     """An open state folder, an open key and an open configuration with a webhook in it are found."""
     given = config(tmp_path)
@@ -74,7 +96,7 @@ def test_what_others_can_read(tmp_path: Path) -> None:
 
 def test_backups_that_are_missing_old_failed_or_untried(tmp_path: Path) -> None:
     """No backup, an old one, a failed one and one that nobody tried to restore are told apart."""
-    given = config(tmp_path)
+    given = config(tmp_path, backup={"offsite": ("rclone",)})
     folder = given.backup.folder(given.storage.state)
     assert found(list(upkeep.backups(given, NOW)), "backup") == [("warning", "realmctl backup")]
     folder.mkdir(parents=True)
@@ -90,6 +112,64 @@ def test_backups_that_are_missing_old_failed_or_untried(tmp_path: Path) -> None:
     told = "\n".join(f.lines() for f in upkeep.backups(given, NOW) if f.state == "wrong")
     for cause in ("database backup failed: disk full", "rclone ended with 1", "hash differs"):
         assert cause in told
+
+
+def test_backups_without_keys_and_on_this_machine_alone(tmp_path: Path) -> None:
+    """That a restored realm would be another one, or lost with its disk, is told before it is needed."""
+    given = config(tmp_path)
+    folder = given.backup.folder(given.storage.state)
+    folder.mkdir(parents=True)
+    record.note_backup(folder, "full", Attempt(1000 * NOW, True), ("/var/nostr-key", "/var/token-keys"))
+    _, keys, elsewhere, _ = upkeep.backups(given, NOW)
+    assert (keys.state, elsewhere.state) == ("warning", "warning")
+    assert "nostr-key, token-keys" in keys.text
+    assert "realmctl backup keygen FILE" in keys.do
+    assert "[backup] offsite" in elsewhere.do
+    record.note_backup(folder, "full", Attempt(1000 * NOW, True))
+    cared_for = config(tmp_path, backup={"offsite": ("rclone",)})
+    assert [f.state for f in upkeep.backups(cared_for, NOW)] == ["ok", "warning"]
+
+
+def test_backups_that_one_may_not_look_at(tmp_path: Path) -> None:
+    """Nobody is told that there is no backup who may not see whether there is one."""
+    given = config(tmp_path)
+    folder = given.backup.folder(given.storage.state)
+    folder.mkdir(parents=True)
+    record.note_backup(folder, "full", Attempt(1000 * NOW, True))
+    mode = given.storage.state.stat().st_mode
+    given.storage.state.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)  # root sees everything
+    try:
+        [finding] = upkeep.backups(given, NOW)
+        with pytest.raises(PermissionError):
+            listed(folder)
+    finally:
+        if root:
+            os.seteuid(0)
+        given.storage.state.chmod(mode)
+    assert (finding.state, finding.do) == ("warning", "sudo realmctl doctor")
+    assert "Permission denied" in finding.text
+    assert listed(folder / "none") == []
+
+
+def test_a_hung_realm_is_restarted(tmp_path: Path) -> None:
+    """`systemctl start` does nothing to a process that is there and does not answer."""
+    given = config(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        realm = Realm(f"http://127.0.0.1:{taken.getsockname()[1]}")
+    first = next(upkeep.examine(given, realm, NOW))
+    assert (first.state, first.do) == ("wrong", "systemctl start realm-server")
+    given.storage.state.mkdir()
+    Path(f"{given.storage.database}.lock").write_text(f"{os.getpid()}\n")
+    assert next(upkeep.examine(given, realm, NOW)).do == "systemctl restart realm-server"
+
+
+def test_what_was_looked_at_stands_apart_from_what_was_found() -> None:
+    """However long the one, a space comes before the other."""
+    assert Finding("configuration", "ok", "/etc/x").lines() == "✓ configuration /etc/x"
+    assert Finding("disk", "ok", "full").lines() == "✓ disk          full"
 
 
 def a_certificate(folder: Path, days: float) -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -21,10 +21,11 @@ METRICS = {
     "realmd_connections": 4.0, "realmd_connections_expected": 75.0,
     "realmd_memory_used_bytes": 86 * 1_048_576.0, "realmd_memory_limit_bytes": 100 * 1_048_576.0,
     "realmd_disk_free_bytes": 3 * 1_073_741_824.0, "realmd_disk_size_bytes": 20 * 1_073_741_824.0,
-    "realmd_tick_seconds_sum": 0.5, "realmd_tick_seconds_count": 1000.0, "realmd_storage_available": 0.0,
-    "realmd_websocket_ping_seconds_sum": 0.3, "realmd_websocket_ping_seconds_count": 10.0,
-    "realmd_websocket_messages_total": 40.0, "realmd_http_requests_total": 60.0,
-    "realmd_message_errors_total": 2.0,
+    "realmd_storage_available": 0.0,
+}  # fmt: skip
+RECENT: dict[str, Any] = {
+    "seconds": 300.0, "cpu": 81.5, "tickMs": 0.5, "ticksMissed": 3, "commitMs": None, "pingMs": 30.0,
+    "messagesIn": 1234.5, "errors": 2.25,
 }  # fmt: skip
 SAMPLES = st.lists(
     st.dictionaries(st.sampled_from([field for _, field, _, _ in screen.GRAPHS]), st.floats(0, 1e12)),
@@ -34,17 +35,41 @@ SAMPLES = st.lists(
 
 def test_status_is_one_screen() -> None:
     """What matters, in words, within 80 columns and 24 lines."""
-    lines = list(screen.summary(HEALTH, METRICS, "http://127.0.0.1:18800"))
+    lines = list(screen.summary(HEALTH, METRICS, RECENT, "http://127.0.0.1:18800"))
     assert len(lines) < 24
     assert max(map(len, lines)) <= 80
     text = "\n".join(lines)
     for said in (
         "realmd 3.0.0 at http://127.0.0.1:18800, up 1 d 2 h", "degraded", "5 present, 1 of 50 seats taken",
-        "3 WebSockets (expected: 75 at most), 4 in all", "86 MiB of 100 MiB (86 %)",
-        "3.0 GiB free of 20.0 GiB (85 % full)", "0.50 ms on average", "NOT available", "30 ms a ping",
-        "100 received, 2 went wrong", "✗ alerts     degraded: disk (warning): over 80 % full",
+        "3 WebSockets (expected: 75 at most), 4 in all, this one too", "86 MiB of 100 MiB (86 %)",
+        "3.0 GiB free of 20.0 GiB (85 % full)", "0.50 ms a tick, 3 missed", "NOT available",
+        "in the last 5 min", "81.5 % of one core", "no commit", "30.00 ms a ping",
+        "1234.5/s, 2.25 % went wrong",
+        "✗ alerts     degraded: disk (warning): over 80 % full",
     ):  # fmt: skip
         assert said in text
+
+
+def test_status_without_metrics() -> None:
+    """Behind a proxy that hides /metrics it is all that is told elsewhere, and why there is no more."""
+    hidden = "https://realm.example/metrics answers 404"
+    lines = list(screen.summary(HEALTH, {}, RECENT, "https://realm.example", hidden))
+    assert lines[1:5] == [
+        "status       degraded", "agents       5 present, 9 known", f"figures      none: {hidden}",
+        "in the last 5 min:",
+    ]  # fmt: skip
+    assert not any("memory" in line for line in lines)
+
+
+def test_top_shows_everything_on_a_small_terminal() -> None:
+    """All figures that the alerts are about, and what is not well, fit into 80 columns and 24 lines."""
+    newest = {"cpu": 97.5, "disk": 81, "pingMs": 230, "errors": 1.5}
+    lines = screen.top({"health": HEALTH, "samples": [newest]}, "http://[::1]:18800", 80, 23, colour=False)
+    shown = {line.split()[0]: line for line in lines if line}
+    assert {name: shown[name].split()[1] for name in ("cpu", "disk", "latency", "errors")} == {
+        "cpu": "97.5", "disk": "81", "latency": "230", "errors": "1.5",
+    }  # fmt: skip
+    assert lines[-1] == "✗ alerts     degraded: disk (warning): over 80 % full"
 
 
 @given(SAMPLES, st.integers(20, 200), st.integers(3, 60))

@@ -237,7 +237,8 @@ async def test_the_connection_over_the_limit_is_told_so(tmp_path: Path) -> None:
             assert (answer.json["error"], answer.json["code"]) == ("Too many connections", "busy")
             assert await over.end() == b""
         assert realm.factory.crowd.refused["total"] == 3
-        assert len(realm.logged("connection limit reached limit={limit}")) == 3
+        lines = realm.logged("connection limit reached limit={limit}")
+        assert [line["log_level"].name for line in lines] == ["warn"] * 3
         for number, wire in enumerate(held[:2]):
             wire.hang_up()
             while realm.factory.open > 2 - number:

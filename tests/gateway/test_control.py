@@ -14,6 +14,7 @@ import pytest_twisted
 from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 
 from realmd.gateway.control import MOST
+from realmd.identity import bech32
 from realmd.protocol.control import LONGEST_LINE
 from tests.realm import HANGS, Running, Wire, drained, ipc, reactor, realm_up, request, turn, upgrade
 
@@ -327,3 +328,22 @@ async def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
         assert realm.logged("no control socket")
         assert (await realm.http("GET", "/health")).status == 200
     assert (tmp_path / "var" / "control.sock").read_text() == "mine"
+
+
+@pytest_twisted.ensureDeferred
+async def test_alerts_are_tried_by_the_daemon_itself(tmp_path: Path) -> None:
+    """A test alert goes out as a real one would, as the daemon's user; each way that fails says why."""
+    program = tmp_path / "sendmail"
+    program.write_text("#!/bin/sh\necho no such user >&2\nexit 67\n")
+    program.chmod(0o755)
+    ways = {
+        "webhook": "http://127.0.0.1:1/", "email": "o@example.org", "sendmail": str(program),
+        "operator_npub": bech32.encode("npub", bytes.fromhex("79" * 32)),
+    }  # fmt: skip
+    async with realm_up(tmp_path, alerts=ways) as realm:
+        desk = await control(realm, tmp_path)
+        tried = {one["sink"]: one["error"] for one in (await desk.ask("alert-test"))["sinks"]}
+    assert tried["webhook"] == "ECONNREFUSED"
+    assert tried["email"].endswith("no such user")
+    assert tried["nostr"] == "only a running realm that is joined to relays can send it"
+    assert [note["action"] for note in audit(tmp_path)] == ["alert-test"]

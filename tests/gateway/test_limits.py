@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from twisted.internet.task import Clock
 from realmd.gateway.crowd import GRACE, LEAST_WAIT, Crowd
 from realmd.gateway.limits import Bucket, Rate, RateLimits, Table
 from realmd.gateway.peers import Peer, Peers, peer_at
+from realmd.ops.logs import journal_line
 from realmd.settings.limits import Limits
 from tests.realm import (
     MORE,
@@ -282,7 +284,10 @@ async def test_an_http_flood_loses_its_connection(tmp_path: Path) -> None:
         wire.write(request("GET", "/api/room") * 1000)
         text = (await wire.end()).decode()
         assert (text.count("HTTP/1.1 200"), text.count("HTTP/1.1 429")) == (10, 6)
-        assert len(realm.logged("flood door={door}")) == 1
+        (told,) = realm.logged("flood door={door}")
+        assert re.match(
+            r"<4>realmd\.gateway(\.\w+)* flood door=http peer=\S+ limit=\w+\n", journal_line(told)
+        )
 
 
 @pytest_twisted.ensureDeferred

@@ -15,7 +15,7 @@ from twisted.logger import capturedLogs
 from realmd.ops import rules
 from realmd.ops.alerts import EVERY, Notice, Watch
 from realmd.ops.thresholds import THRESHOLDS
-from tests.ops.scenarios import SCENARIOS, STEP, Scenario, Stage
+from tests.ops.scenarios import LAST, SCENARIOS, STEP, Scenario, Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "etc/prometheus/realm-server.rules.yml"
@@ -80,6 +80,13 @@ def test_the_rules_are_made_of_the_thresholds() -> None:
     assert RULES.read_text("utf-8") == rules.rules()
 
 
+def test_no_summary_names_what_can_be_set() -> None:
+    """How many connections are too many is the operator's to say: no number stands in the words."""
+    [one] = [t for t in THRESHOLDS if t.name == "connections"]
+    assert not any(letter.isdigit() for letter in one.summary)
+    assert "alerts.connections" in one.advice
+
+
 def test_every_threshold_is_tried() -> None:
     """No alert is shipped of which nobody knows whether it can be raised."""
     assert {key for s in SCENARIOS for keys in s.raised.values() for key in keys} == {
@@ -102,6 +109,21 @@ def test_an_alert_is_told_once_and_its_end_once() -> None:
         ("cleared", "storage", "critical"),
     ]
     assert events[1]["after"] == 180
+
+
+def test_what_is_dated_follows_the_time_of_day() -> None:
+    """A daemon's clock counts from its machine's start: a backup's age and an alert's date do not."""
+    now, day = 1_700_000_000, 86_400
+    old = {"database": now - 2 * day, "verify": now - 16 * day}
+    scenario = Scenario("", {LAST.format(what): [(at, 1)] for what, at in old.items()}, {})
+    clock, told = Clock(), list[Notice]()
+    clock.time_of_day = lambda: now + clock.seconds()  # type: ignore[attr-defined]
+    clock.advance(500)
+    Watch(Stage(scenario).registry, clock, told.append).evaluate()
+    assert {(one.name, one.severity, one.value, one.at) for one in told} == {
+        ("backup_old", "warning", "48.1 h", (now + 500) * 1000),
+        ("backup_unverified", "warning", "384.1 h", (now + 500) * 1000),
+    }
 
 
 def test_health_says_why() -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
+from msgspec.structs import replace
+from twisted.logger import formatEvent
 
-from realmd.ops import alerts, sentry
+from realmd.gateway import feed
+from realmd.nostr import assembly
+from realmd.ops import alerts, post, sentry
 from tests.ops.receiver import receiver
 from tests.realm import realm_up, turn
 
@@ -57,6 +65,44 @@ async def test_a_webhook_that_is_away_harms_nobody(tmp_path: Path, monkeypatch: 
         assert realm.logged("alert not sent")[0]["cause"] == "ECONNREFUSED"
         assert await realm.metric("realmd_alert_failures_total") >= 1
         assert (await realm.ipc("register", agentId="ann"))["ok"]
+
+
+@contextmanager
+def deaf() -> Iterator[str]:
+    """The address of a program that takes no connection any more: the kernel lets drop who tries."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_cannot_be_reached_in_time_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ETIMEDOUT` is in the line of the webhook, of the relay and of the feed that take no connection."""
+    monkeypatch.setattr(alerts, "EVERY", 0.05)
+    monkeypatch.setattr(post, "PATIENCE", 0.1)
+    monkeypatch.setattr(feed, "PATIENCE", 0.1)
+    monkeypatch.setattr(assembly, "BOUNDS", replace(assembly.BOUNDS, connecting=0.1))
+    folder = tmp_path / "var/backups"
+    folder.mkdir(parents=True)
+    (folder / "backup-status.json").write_text('{"backups":{"full":{"time":1,"ok":false}}}')
+    with deaf() as place:
+        given: dict[str, Any] = {
+            "alerts": {"webhook": f"http://{place}/", "min_interval_s": 0.1},
+            "room": {"relays": [f"ws://{place}"]}, "board": {"upstream": f"http://{place}/"},
+            "nostr": {"enabled": True},
+        }  # fmt: skip
+        async with realm_up(tmp_path, **given) as realm:
+            assert (await realm.http("GET", "/api/moltbook/feed")).status == 502
+            for words in ("alert not sent sink=webhook", "relay connection failed", "board feed unavailable"):
+                while not (lines := [str(formatEvent(e)) for e in realm.log if words in formatEvent(e)]):
+                    await turn()
+                assert "cause=ETIMEDOUT" in lines[0]
 
 
 @pytest_twisted.ensureDeferred

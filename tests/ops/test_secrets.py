@@ -32,6 +32,18 @@ def test_an_exposed_secret_is_not_used(tmp_path: Path, mode: int) -> None:
         read_secret(path)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")
+def test_root_reads_the_secrets_of_a_realm_that_is_not_roots(tmp_path: Path) -> None:
+    """`realmctl backup`, typed by root, takes the keys of the realm's user, and still nobody else's."""
+    path = tmp_path / "keys.json"
+    write_secret(path, b"secret")
+    os.chown(path, 4711, 4711)
+    with pytest.raises(ExposedSecret, match="belongs to user 4711"):
+        read_secret(path)
+    os.chown(tmp_path, 4711, 4711)
+    assert read_secret(path) == b"secret"
+
+
 def test_a_write_that_fails_leaves_the_old(tmp_path: Path) -> None:
     """When the new file cannot take the old one's place, the old stays and no copy of the new lies about."""
     target = tmp_path / "keys.json"

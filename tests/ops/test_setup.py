@@ -40,6 +40,7 @@ class Bench:
         self.commands: list[tuple[str, ...]] = []
         self.said: list[str] = []
         self.refused: str | None = None
+        self.missing: set[str] = set()
 
     def run(self, command: Sequence[str]) -> int:
         self.commands.append(tuple(command))
@@ -48,7 +49,7 @@ class Bench:
     def setup(self, wanted: Wanted, dry_run: bool = False) -> None:
         self.commands, self.said = [], []
         made = Setup(wanted, self.root, dry_run, self.run, self.said.append)
-        made.there = lambda program: True  # type: ignore[method-assign]
+        made.there = lambda program: program not in self.missing  # type: ignore[method-assign]
         made()
 
     def files(self) -> dict[Path, str]:
@@ -113,6 +114,15 @@ def test_tls_comes_with_the_certificate(bench: Bench) -> None:
     assert "https://realm.example.org" in bench.toml.read_text("utf-8")
     assert os.readlink(bench.root / ENABLED) == f"/{SITE}"
     assert os.access(bench.root / HOOK, os.X_OK)
+
+
+def test_what_is_not_installed_is_named(bench: Bench) -> None:
+    """Whoever lacks a program reads what to install, and has everything else."""
+    bench.missing = {"nginx", "certbot", "fail2ban-client"}
+    bench.setup(ALL)
+    for name in ("nginx", "certbot", "fail2ban"):
+        assert f"{name} is not installed: apt install {name}" in bench.said
+    assert all((bench.root / path).exists() for path in (SITE, HOOK, JAIL))
 
 
 def test_nothing_is_forced(bench: Bench) -> None:

@@ -101,13 +101,23 @@ async def test_a_sendmail_that_fails_hangs_or_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it complained of is passed on; one that hangs is killed; one that is missing is a failure too."""
-    with pytest.raises(NotTaken, match=r"exit code 75.*queue is full"):
-        await Mail(reactor, a_program(tmp_path, "echo 'queue is full' >&2; exit 75"), "o@x", "R").send([DISK])
+    path = tmp_path / "sendmail"
+    for script, told in (
+        ("echo 'no route\nto mx' >&2; exit 75", f"{path} ended with status 75: no route to mx"),
+        ("exit 1", f"{path} ended with status 1"),
+        ("kill -9 $$", f"{path} ended with signal 9"),
+    ):
+        with pytest.raises(NotTaken) as caught:
+            await Mail(reactor, a_program(tmp_path, script), "o@x", "R").send([DISK])
+        assert cause_of(caught.value) == told
     monkeypatch.setattr(sinks, "MAIL_PATIENCE", 0.1)
     with pytest.raises(NotTaken, match="did not end within"):
         await Mail(reactor, a_program(tmp_path, "exec sleep 600"), "o@x", "R").send([DISK])
-    with pytest.raises(OSError, match="nowhere"):
-        await Mail(reactor, str(tmp_path / "nowhere"), "o@x", "R").send([DISK])
+    path.chmod(0o644)
+    for wrong, why in ((tmp_path / "nowhere", "No such file or directory"), (path, "Permission denied")):
+        with pytest.raises(NotTaken) as caught:
+            await Mail(reactor, str(wrong), "o@x", "R").send([DISK])
+        assert cause_of(caught.value) == f"{wrong} cannot be run: {why}"
 
 
 def test_only_what_is_configured_is_used(tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from realmd import __version__
+from realmd import __version__, ctl
+from realmd.backup.command import NOT_OFFSITE
 from realmd.config_text import SETTINGS
+from realmd.console import operator, rooms, status
 from realmd.ctl import SUBCOMMANDS
+from realmd.nostr.rebuild_command import INCOMPLETE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEBIAN = ROOT / "debian"
@@ -84,10 +87,32 @@ def test_every_timer_starts_a_service_of_ours_with_a_command_that_is_there() -> 
     services = {unit.stem: unit.read_text("utf-8") for unit in UNITS if unit.suffix == ".service"}
     for unit in UNITS:
         if unit.suffix in (".timer", ".path"):
-            command = re.search(r"^ExecStart=/usr/bin/realmctl (\w+)", services[unit.stem], re.MULTILINE)
+            room = " --room %i" if unit.stem.endswith("@") else ""
+            text = services[unit.stem]
+            command = re.search(rf"^ExecStart=/usr/bin/realmctl{room} (\w+)", text, re.MULTILINE)
             assert command, unit.name
             assert command[1] in SUBCOMMANDS
-            assert unit.name in (DEBIAN / "rules").read_text("utf-8")
+            # Those of rooms are the operator's to enable.
+            assert (unit.name in (DEBIAN / "rules").read_text("utf-8")) == (not room)
+
+
+def test_rooms_are_kept_as_the_main_room_is() -> None:
+    """A room's units differ from the main room's in nothing but whose they are, and realmctl looks there."""
+    units = {unit.name: unit.read_text("utf-8") for unit in UNITS}
+    kept = [name for name in units if re.search(r"server-.+@\.", name)]
+    assert len(kept) == 6
+    for name in kept:
+        text = units[name].replace(" --room %i", "").replace("-rooms/%i", "").replace("@%i", "")
+        ours, theirs = (
+            [line for line in one.splitlines() if not line.startswith("Description=")]
+            for one in (text, units[name.replace("@", "")])
+        )
+        assert ours == theirs, name
+    room = units["realm-server@.service"]
+    assert f"StateDirectory={rooms.STATES.name}/%i\n" in room
+    assert f"RuntimeDirectory={rooms.SOCKETS.name}/%i\n" in room
+    assert f"Environment=REALMD_BACKUP_DIR={rooms.BACKUPS}/%i\n" in room
+    assert f"--config {rooms.CONFIGURATIONS}/%i.toml\n" in room
 
 
 def test_the_doors_agree_about_the_port() -> None:
@@ -112,6 +137,7 @@ def test_completion_knows_every_command() -> None:
     assert "--dry-run" in offered("realmctl", "setup", "--")
     assert offered("realmctl", "backup", "ver") == {"verify"}
     assert "--config" in offered("realmctl", "backup", "verify", "some.file", "--")
+    assert "--dry-run" in offered("realmctl", "--room", "attic", "import", "--")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -127,9 +153,20 @@ def test_manual_pages_are_whole(page: Path) -> None:
         subprocess.run([rst2man, "--halt=2"], input=text, text=True, check=True, capture_output=True)
 
 
+def test_the_manual_tells_every_exit_status() -> None:
+    """Whoever writes a script around realmctl finds each number it ends with."""
+    _, _, rest = (ROOT / "docs/man/realmctl.1.rst").read_text("utf-8").partition("EXIT STATUS")
+    told = {int(number) for number in re.findall(r"\b\d+(?=\s(?:if|for)\s)", rest.partition("FILES")[0])}
+    here = {ctl.FAILED, ctl.USAGE, ctl.INTERRUPTED, ctl.UNREAD}
+    assert told == here | {status.WELL, status.AWAY, operator.AWAY, NOT_OFFSITE, INCOMPLETE}
+
+
 def test_fail2ban_reads_the_lines_that_the_realm_writes() -> None:
     """An abuser's own address is found, and one that stands in what somebody wrote is not."""
     text = (ROOT / "etc/fail2ban/filter.d/realm-server.conf").read_text("utf-8")
+    # As systemd.slice(5) has it: the lines of every instance of realm-server@.service.
+    rooms_slice = r"_SYSTEMD_SLICE=system-realm\x2dserver.slice"
+    assert f"journalmatch = _SYSTEMD_UNIT=realm-server.service + '{rooms_slice}'\n" in text
     after = text.partition("failregex =")[2].partition("ignoreregex")[0]
     patterns = [line.strip() for line in after.strip().splitlines()]
     assert len(patterns) == 4

@@ -7,11 +7,15 @@ import os
 import pty
 import resource
 import select
+import signal
+import socket
 import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import trustme
 
 from .conftest import Start
 from .daemon import SOON, Daemon, environment, run
@@ -40,6 +44,79 @@ def test_status_tells_at_a_glance_and_by_its_exit_code(start: Start, tmp_path: P
     done = run(tmp_path, "status", settings=of(daemon), program=REALMCTL)
     assert (done.returncode, done.stdout) == (3, "")
     assert "systemctl status realm-server" in done.stderr
+
+
+def test_a_realm_with_tls_of_its_own_is_asked_over_tls(start: Start, tmp_path: Path) -> None:
+    """`status`, `top` and `doctor` find it well, though nobody on this machine trusts its certificate."""
+    made = trustme.CA().issue_cert("realm.example.org")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.write_bytes(made.cert_chain_pems[0].bytes())
+    key.touch(0o600)
+    key.write_bytes(made.private_key_pem.bytes())
+    tls = {"REALMD_SERVER_TLS_CERTIFICATE": str(certificate), "REALMD_SERVER_TLS_KEY": str(key)}
+    daemon = start(wait=False, settings=tls)
+    daemon.port = int(daemon.log.wait(r"look at it: https://127\.0\.0\.1:(\d+)/")[1])
+    done = run(tmp_path, "status", settings=of(daemon) | tls, program=REALMCTL)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"at https://127.0.0.1:{daemon.port}, up" in done.stdout
+    for words in (("top", "--once"), ("doctor", "--offline")):
+        done = run(tmp_path, *words, settings=of(daemon) | tls, program=REALMCTL)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_output_that_nobody_takes(start: Start, tmp_path: Path) -> None:
+    """A reader that went away is no fault worth a word; a full disk is told in a line."""
+    given = environment(tmp_path, of(start().ready()))
+    unread, pipe = os.pipe()
+    os.close(unread)
+    full = os.open("/dev/full", os.O_WRONLY)
+    for words, output, expected in (
+        ("status", pipe, (141, "")), ("--help", pipe, (141, "")), ("config", pipe, (141, "")),
+        ("status", full, (1, "realmctl: No space left on device\n")),
+    ):  # fmt: skip
+        done = subprocess.run(
+            [*REALMCTL, words], cwd=tmp_path, env=given, stdout=output, stderr=subprocess.PIPE, text=True,
+            timeout=SOON, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == expected, words
+    os.close(pipe)
+    os.close(full)
+
+
+def test_the_operator_has_waited_long_enough(tmp_path: Path) -> None:
+    """Ctrl-C while nothing comes, and Ctrl-D at a question, end it with the code of an interrupt."""
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        hung.settimeout(SOON)
+        url = f"http://127.0.0.1:{hung.getsockname()[1]}"
+        process = subprocess.Popen(
+            [*REALMCTL, "status", "--url", url], env=environment(tmp_path), stderr=subprocess.PIPE
+        )
+        asked, _ = hung.accept()
+        with asked:
+            asked.recv(1024)
+            process.send_signal(signal.SIGINT)
+            assert (process.communicate(timeout=SOON)[1], process.returncode) == (b"\n", 130)
+    ours, theirs = pty.openpty()
+    os.write(ours, b"\x04")
+    done = subprocess.run(
+        [*REALMCTL, "setup", "--root", str(tmp_path)], env=environment(tmp_path), stdin=theirs, stdout=theirs,
+        stderr=subprocess.PIPE, timeout=SOON, check=False,
+    )  # fmt: skip
+    os.close(theirs)
+    os.close(ours)
+    assert (done.returncode, b"Traceback" in done.stderr) == (130, False)
+
+
+def test_status_and_who_count_alike(start: Start, tmp_path: Path) -> None:
+    """`status` says that it counts the connection by which it asks; `who`, which needs none, has one less."""
+    daemon = start().ready()
+    with daemon.websocket():
+        asked = {
+            word: run(tmp_path, word, settings=of(daemon), program=REALMCTL).stdout
+            for word in ("status", "who")
+        }
+    assert "connections  1 WebSockets (expected: 75 at most), 2 in all, this one too" in asked["status"]
+    assert "known; 1 WebSockets, 1 connections in all; 0 sanctions" in asked["who"]
 
 
 def test_top_is_live_and_leaves_the_terminal_as_it_was(start: Start, tmp_path: Path) -> None:
@@ -93,6 +170,7 @@ def test_alert_test_says_what_happened_to_each(tmp_path: Path) -> None:
     mail = {"REALMD_ALERTS_EMAIL": "o@example.org", "REALMD_ALERTS_SENDMAIL": str(program)}
     done = run(tmp_path, "alert", "test", settings=mail, program=REALMCTL)
     assert (done.returncode, done.stdout) == (0, "email: sent\n")
+    assert done.stderr.startswith("No realm runs here")
     assert "nothing is wrong" in (tmp_path / "mail").read_text()
     hook = mail | {"REALMD_ALERTS_WEBHOOK": "http://127.0.0.1:1/"}
     done = run(tmp_path, "alert", "test", settings=hook, program=REALMCTL)

@@ -72,6 +72,17 @@ def test_bans_hold_until_they_are_lifted(start: Start, tmp_path: Path) -> None:
     assert {note["result"] for note in notes} == {"ok"}
 
 
+def test_the_daemon_tries_its_alerts(start: Start, tmp_path: Path) -> None:
+    """`alert test` tells of the running realm: its settings and its user, not those of whoever types it."""
+    program = tmp_path / "sendmail"
+    program.write_text(f"#!/bin/sh\ncat > {tmp_path}/mail\necho $PPID > {tmp_path}/parent\n")
+    program.chmod(0o755)
+    daemon = start(settings={"REALMD_ALERTS_EMAIL": "o@example.org", "REALMD_ALERTS_SENDMAIL": str(program)})
+    assert done(tmp_path, "alert", "test") == "email: sent\n"
+    assert "nothing is wrong" in (tmp_path / "mail").read_text()
+    assert int((tmp_path / "parent").read_text()) == daemon.process.pid
+
+
 def test_what_the_operator_says_is_answered(start: Start, tmp_path: Path) -> None:
     """The operator speaks to everyone, and the inhabitants answer as they would anybody."""
     daemon = start()

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...identity.nostr_event import Event
-from . import limits as relay_information
+from . import information
 from .bounds import Bounds
 from .health import Health
 from .inbox import Inbox
@@ -185,13 +185,15 @@ class Client(Service):
         bounds = self._bounds
         factory = LinkFactory(self._reactor, self.url, bounds, self)
         try:
-            connecting = self._endpoint.connect(factory).addTimeout(bounds.connecting, self._reactor)
+            # Cancelled, an endpoint fails in a way of its own, which says nothing of the time.
+            connecting = self._endpoint.connect(factory)
+            connecting.addTimeout(bounds.connecting, self._reactor, lambda *_: Failure(TimeoutError()))
             link: Link = await connecting  # type: ignore[assignment]
         except CancelledError:
             raise
         except Exception as error:  # DNS, TCP: an endpoint may fail with anything
             self.log.debug("relay unreachable relay={relay}", relay=self.url)
-            return "no connection in time" if isinstance(error, TimeoutError) else tls_cause(error)
+            return tls_cause(error)
         try:
             await link.when_open().addTimeout(bounds.connecting, self._reactor)
             self._link = link
@@ -201,7 +203,7 @@ class Client(Service):
             self._attach(link)
             return await link.when_ended()
         except TimeoutError:
-            return "no handshake in time"
+            return "ETIMEDOUT: no handshake in time"
         except Ended as ended:
             return str(ended)
         finally:
@@ -212,7 +214,7 @@ class Client(Service):
         """Learn the relay's limits, if it has not told them lately."""
         now = self._reactor.seconds()
         if self._described is None or now - self._described >= DESCRIBED:
-            self.limits = await relay_information.fetch(self._reactor, self.url, self._bounds, self._trust)
+            self.limits = await information.fetch(self._reactor, self.url, self._bounds, self._trust)
             self._described = now
 
     def _attach(self, link: Link) -> None:

@@ -27,7 +27,7 @@ from ..journal import Committed, Journal
 from ..periodic import Periodic
 from ..realm import Realm
 from .announcer import Announcer
-from .interface import Mine, Relays
+from .interface import Mine, Outcome, Relays
 from .key import Key
 from .logbook import STAMPS, Logbook
 from .messages import Messages
@@ -41,6 +41,8 @@ CHANNEL: Final = "channel"
 #: an earlier one left at relays that are away, once another has answered.
 FAREWELL: Final = 0.8
 SEARCH: Final = 60.0
+#: How long (s) relays have to take what somebody waits for.
+HAND_OVER: Final = 15.0
 
 
 class Bridge(MultiService):
@@ -105,6 +107,26 @@ class Bridge(MultiService):
     async def keep_signed(self, event: Event) -> None:
         """As `publish_signed`, but it waits in the outbox until relays have it.  Raises `StorageError`."""
         await self.outbox.add([event], {})
+
+    async def hand_over(self, event: Event) -> str:
+        """As `publish_signed`, until the first relay has it; why none has, or ""."""
+        if not self.pool.connected():
+            return "no relay is connected"
+        refused: list[str] = []
+        first: Deferred[str] = Deferred()
+
+        def heard(outcome: Outcome) -> None:
+            refused.append(f"{outcome.relay}: {outcome.reason}")
+            if not first.called and (outcome.accepted or len(refused) == len(self.pool.clients)):
+                first.callback("" if outcome.accepted else ", ".join(refused))
+
+        sending = self.pool.publish(event, heard)
+        sending.addErrback(lambda failure: failure.trap(CancelledError))
+        try:
+            return await first.addTimeout(HAND_OVER, self._clock)
+        except Late:
+            sending.cancel()
+            return ", ".join((*refused, f"no relay took it within {HAND_OVER:g} s"))
 
     # -- its life ------------------------------------------------------------------------
 
