@@ -208,7 +208,7 @@ def in_reactor(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
     reactor.callWhenRunning(begin)  # type: ignore[attr-defined]
     reactor.run()  # type: ignore[attr-defined]
     if not outcome:
-        raise BackupError("It was interrupted.")
+        raise KeyboardInterrupt  # the reactor took the signal
     if isinstance(outcome[0], Failure):
         outcome[0].raiseException()
     result: T = outcome[0]

@@ -6,11 +6,12 @@ import argparse
 import json
 import time
 
-from msgspec import to_builtins
+from msgspec import structs, to_builtins
 
 from . import machine, reach, upkeep
 from .client import add_realm, configured, realm_of
 from .finding import Finding
+from .rooms import meant
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def examined(arguments: argparse.Namespace, now: float) -> list[Finding]:
     findings = [*machine.examine(config), *upkeep.examine(config, realm_of(arguments), now)]
     if not arguments.offline:
         findings += reach.examine(config, now)
-    return findings
+    return [structs.replace(finding, do=meant(finding.do, arguments.room)) for finding in findings]
 
 
 def doctor(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from .client import configured
 from .columns import ago, columns, moment, plain, seconds
 from .control import Away, Line, Refusal
+from .rooms import meant
 
 #: Exit codes: done, refused, wrong command line (argparse's), and nobody there.
 DONE, REFUSED, AWAY = 0, 1, 3
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace, ask: Ask, show: Show) -> int:
         print(f"realmctl: {plain(refusal)} ({refusal.code})", file=sys.stderr)
         return REFUSED
     except Away as away:
-        print(f"realmctl: {away}", file=sys.stderr)
+        print(meant(f"realmctl: {away}", arguments.room), file=sys.stderr)
         return AWAY
     print(json.dumps(answer) if arguments.json else show(answer))
     return DONE

@@ -15,6 +15,8 @@ CONFIGURATIONS: Final = Path("/etc/realm-server")
 STATES: Final = Path("/var/lib/realm-server-rooms")
 SOCKETS: Final = Path("/run/realm-server-rooms")
 BACKUPS: Final = Path("/var/backups/realm-server")
+#: What names the main room in something to type: our command, and its unit.
+_MAIN: Final = re.compile(r"\brealmctl(?= [a-z])|(?<= )realm-server(?=[;:]|$)", re.MULTILINE)
 
 
 def add_room(parser: argparse.ArgumentParser) -> None:
@@ -51,3 +53,12 @@ def enter(arguments: argparse.Namespace, environ: MutableMapping[str, str]) -> s
     else:
         return "--room means nothing to this command"
     return ""
+
+
+def meant(advice: str, name: str | None) -> str:
+    """What to type for the room that `--room` named, made of what to type for the main one."""
+    if name is None:
+        return advice
+    return _MAIN.sub(
+        lambda main: f"realmctl --room {name}" if main[0] == "realmctl" else f"{main[0]}@{name}", advice
+    )

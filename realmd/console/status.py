@@ -16,6 +16,7 @@ from typing import Final
 
 from . import screen
 from .client import Unreachable, add_realm, realm_of
+from .rooms import meant
 
 #: Exit codes of `status`: well, not well, and nobody there.
 WELL, UNWELL, AWAY = 0, 1, 3
@@ -36,7 +37,7 @@ def status(arguments: argparse.Namespace) -> int:
     try:
         report = realm.status()
     except Unreachable as error:
-        print(error, file=sys.stderr)
+        print(meant(str(error), arguments.room), file=sys.stderr)
         return AWAY
     health, recent = report["health"], report.get("recent") or {}
     metrics, hidden = {}, ""
@@ -63,7 +64,7 @@ def top(arguments: argparse.Namespace) -> int:
         try:
             print("\n".join(screen.top(realm.status(), realm.url, 80, 100, colour=False)))
         except Unreachable as error:
-            print(error, file=sys.stderr)
+            print(meant(str(error), arguments.room), file=sys.stderr)
             return AWAY
         return 0
     with _terminal():
@@ -72,7 +73,8 @@ def top(arguments: argparse.Namespace) -> int:
             try:
                 lines = screen.top(realm.status(), realm.url, width, height - 1)
             except Unreachable as error:
-                lines = [line[:width] for line in f"{error}\n\nq quits".splitlines()]
+                text = meant(f"{error}\n\nq quits", arguments.room)
+                lines = [line[:width] for line in text.splitlines()]
             # Home, each line with its rest erased, then all that is below: nothing flickers.
             sys.stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J")
             sys.stdout.flush()

@@ -62,7 +62,8 @@ class Resources:
     def disk(self) -> tuple[int, int]:
         """Bytes that the realm may still write in its state folder, and bytes in all, as df(1) counts."""
         folder = self._state
-        while not folder.exists() and folder != folder.parent:
+        # No, too, where one may not look.
+        while not os.path.exists(folder) and folder != folder.parent:
             folder = folder.parent
         status = os.statvfs(folder)
         free = status.f_bavail * status.f_frsize

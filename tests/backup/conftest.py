@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +44,12 @@ class Home:
         command = [str(REALMCTL), *map(str, words)]
         if limit:
             command = ["sh", "-c", f'ulimit {limit}; exec "$@"', "sh", *command]
+        return self.run(command, settings)
+
+    def run(
+        self, command: Sequence[str], settings: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, in the folder and with its state."""
         return subprocess.run(
             command,
             cwd=self.folder,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -198,3 +199,29 @@ def test_another_than_the_expected_contents_do_not_verify(home: Home, talk: Call
     assert known.verify_ok is not None
     assert (known.verify.ok, known.verify.file) == (False, file.name)
     assert known.verify_ok.file != file.name
+
+
+#: realmctl, of which somebody tires as soon as the restored database is opened.
+TIRED = """
+import os, signal, sys
+from twisted.internet.defer import Deferred
+from realmd import ctl
+from realmd.backup import verify
+
+async def opened(copy, reactor):
+    os.kill(os.getpid(), signal.SIGINT)
+    await Deferred()
+
+verify._open = opened
+sys.exit(ctl.main(sys.argv[1:]))
+"""
+
+
+def test_who_ends_a_check_has_not_failed_a_backup(home: Home, talk: Callable[..., None]) -> None:
+    """Ctrl-C while a backup is verified raises no alert on the backup, and leaves no copy behind."""
+    talk("hello")
+    home.backup()
+    before = tree(home.backups)
+    ran = home.run([sys.executable, "-c", TIRED, "backup", "verify"])
+    assert (ran.returncode, ran.stderr.strip()) == (130, "")
+    assert tree(home.backups) == before
