@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from .field import Field, Stranger
 from .siege import Attack
-from .strangers import enrol
+from .strangers import enrol, events_of
 from .wire import ipc, request, upgrade
 
 #: The realm has a name, and one other site may use it.
@@ -83,8 +83,7 @@ def rebinding(field: Field) -> None:
 def check_homely(field: Field) -> None:
     """The agent of this host has said and done nothing, and its own program still commands it."""
     with Stranger(field, None) as line:
-        events = line.ask(request("GET", "/api/events?limit=200")).json["events"]
-        assert {event["worldType"] for event in events if event["agentId"] == "homely"} == {"join"}
+        assert [event["worldType"] for event in events_of(line, "homely")] == ["join"]
         assert line.ask(request("POST", "/ipc", ipc("world-emote", agentId="homely"))).json["ok"]
 
 

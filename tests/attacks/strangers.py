@@ -39,6 +39,16 @@ def enrol(field: Field, name: str, address: str | None = VICTIM, **args: Any) ->
     return token
 
 
+def events_of(line: Stranger, name: str) -> list[dict[str, Any]]:
+    """Everything public that the agent ever did, however much the others did since."""
+    found: list[dict[str, Any]] = []
+    after = 1  # the first event is an inhabitant's; 0 would mean the newest
+    while page := line.ask(post("room-events", after=after, limit=200)).json["events"]:
+        found += page
+        after = page[-1]["seq"]
+    return [event for event in found if event["agentId"] == name]
+
+
 def impersonation(field: Field) -> None:
     """Each deed of each, by every door."""
     victim, mallory = enrol(field, "victim"), enrol(field, "mallory", "198.18.0.1")
@@ -105,10 +115,8 @@ def check_victims(field: Field, token: str, human: str) -> None:
         inbox = line.ask(post("agent-inbox", token, agentId="victim")).json["messages"]
         assert [message["content"] for message in inbox] == ["secret"]
         for name, said in (("victim", []), ("homely", []), (human, ["still me"])):
-            events = line.ask(post("room-events", limit=200)).json["events"]
-            assert [
-                e.get("text") for e in events if e["agentId"] == name and e["worldType"] != "join"
-            ] == said
+            deeds = [event for event in events_of(line, name) if event["worldType"] != "join"]
+            assert [event.get("text") for event in deeds] == said
         assert line.ask(post("world-emote", token, agentId="victim")).json["ok"]
 
 
