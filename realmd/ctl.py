@@ -56,13 +56,27 @@ def loaded(arguments: argparse.Namespace) -> Config:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     add_config_files(parser)
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--template", action="store_true", help="print a realmd.toml with every default instead"
+    )
+    instead.add_argument(
+        "--check", action="store_true", help="only see whether the daemon would take it, and the map"
     )
 
 
 def config(arguments: argparse.Namespace) -> int:
     """Print the effective configuration, and where each value comes from."""
+    if arguments.check:
+        from .options import read_atlas
+        from .world.atlas import AtlasError
+
+        try:
+            print(f"{read_atlas(loaded(arguments)).name} is in order")
+        except AtlasError as error:
+            print(error, file=sys.stderr)
+            return USAGE
+        return 0
     print(template() if arguments.template else render(loaded(arguments)), end="")
     return 0
 

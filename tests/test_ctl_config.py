@@ -51,6 +51,17 @@ def test_config_prints_a_file_to_start_from(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == template()
 
 
+def test_a_map_is_tried_before_a_restart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`realmctl config --check` says whether the daemon would start, with the map's faults, and ends so."""
+    file = tmp_path / "realmd.toml"
+    file.touch()
+    assert main(["config", "--check", "--config", str(file)]) == 0
+    assert "in order" in capsys.readouterr().out
+    (tmp_path / "world.toml").write_text("[[zones]]\nid = 1\n")
+    assert main(["config", "--check", "--config", str(file)]) == 2
+    assert "world.toml" in capsys.readouterr().err
+
+
 def test_a_wrong_command_line_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown command is refused with the commands there are."""
     with pytest.raises(SystemExit) as caught:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .checks import DOMAIN, ask, check, expect, live
 from .clients import FLOOD, WATCH
 from .machine import Machine
@@ -25,7 +27,10 @@ def sets_up(m: Machine) -> None:
     )
     comments = m.run(f"grep -c '^# ' {toml}")
     m.run("systemctl start nginx")
-    m.run(words)
+    # What is typed where fail2ban does not start by itself, as on Debian 12.
+    if hint := re.search(r"printf .*sshd\.local", m.ask(f"{words} 2>&1")):
+        m.run(hint[0])
+        m.run(words)
     expect("write" not in m.run(words), "the second time wrote something")
     expect(m.run(f"grep -c '^# ' {toml}") == comments, "comments are gone")
     expect(m.run(f"stat -c '%U:%G %a' {toml}").strip() == "root:realm-server 640", "owner or mode changed")
@@ -65,9 +70,6 @@ def reloads(m: Machine) -> None:
 
 @check("fail2ban bans an abuser from the realm's own log lines, and nobody whom an abuser names")
 def banned(m: Machine) -> str:
-    # Debian's own jail for sshd has no log to read here.
-    m.run("cat > /etc/fail2ban/jail.d/zz-no-sshd.local", input="[sshd]\nenabled = false\n")
-    m.run("systemctl restart fail2ban")
     m.until(lambda: "realm-server" in m.ask("fail2ban-client status"), "the jail", 20)
     # A share so small that this machine can ask for more; the abuser is at the end of a line of its own.
     m.run("echo REALMD_LIMITS_ADDRESS_RATE=20 > /etc/default/realm-server")

@@ -95,6 +95,20 @@ def killed(m: Machine) -> str:
     return f"{took:.2f} s"
 
 
+@check(
+    "what keeps the realm from starting is outlived: it comes when that is over, and nobody types anything"
+)
+def outlived(m: Machine) -> str:
+    # Somebody else holds its database, longer than twenty starts in a row would take.
+    m.run("systemctl stop realm-server.socket realm-server.service")
+    m.run("systemd-run --unit=holder flock /var/lib/realm-server/realm.sqlite.lock sleep 25")
+    m.until(lambda: m.ask("systemctl is-active holder").strip() == "active", "a holder", 5)
+    m.ask("systemctl start --no-block realm-server.socket realm-server.service")
+    m.seen_in_journal("cannot start stage=storage: .* in use by another realmd")
+    m.until(lambda: live(m), "the realm", 45)
+    return f"after {m.show('NRestarts')} starts"
+
+
 @check("a hung reactor: the watchdog ends it, the journal names the line, and it is back")
 def hung(m: Machine) -> str:
     # The reactor reads its own memory from /proc: a FIFO there, which nobody writes, hangs it for real.

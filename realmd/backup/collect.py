@@ -95,6 +95,9 @@ def collect(
         if keys:
             for path in keys_in(config.storage.state, config.storage.database):
                 found.add("key", path, read_secret(path), secret=True)
+            named = config.nostr.key_path(config.storage.state)
+            if named is not None and named.parent != config.storage.state and named.exists():
+                found.add("file", named, read_secret(named), secret=True)
         if configuration:
             _configuration(found, config, env_file)
         _walk(found, also)

@@ -70,6 +70,7 @@ def add_restore(parser: argparse.ArgumentParser) -> None:
 def add_rollback(parser: argparse.ArgumentParser) -> None:
     """The options of `realmctl rollback`."""
     _add_config_files(parser, None)
+    parser.add_argument("--force", action="store_true", help="even if the database can be opened as it is")
 
 
 def backup(arguments: argparse.Namespace) -> int:
@@ -275,5 +276,5 @@ def _restore(arguments: argparse.Namespace) -> int:
 def _rollback(arguments: argparse.Namespace) -> int:
     from .rollback import rollback
 
-    rollback(_loaded(arguments).storage.database, _now(), say)
+    rollback(_loaded(arguments).storage.database, _now(), say, arguments.force)
     return 0

@@ -51,6 +51,18 @@ def write_whole(path: Path, data: bytes, mode: int) -> None:
     sync(path.parent)
 
 
+def link_whole(path: Path, target: str) -> None:
+    """Make `path` a symbolic link to `target`; after a crash it is what it was, or that."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.symlink_to(target)
+    try:
+        partial.replace(path)
+    except BaseException:
+        partial.unlink()
+        raise
+    sync(path.parent)
+
+
 def make_folder(path: Path, mode: int = 0o750) -> None:
     """Make the folder and those above it that are missing."""
     try:
@@ -67,12 +79,31 @@ def scratch(folder: Path) -> Iterator[Path]:
     """A folder of its own in `folder`, gone at the end."""
     try:
         place = Path(tempfile.mkdtemp(dir=folder, prefix=PARTIAL))
+        lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise BackupError(f"{folder} cannot be written ({error.strerror}).") from error
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # it is in use: see `sweep`
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(folder: Path) -> None:
+    """Take away the scratch folders of processes that were killed; those in use stay."""
+    for left in folder.glob(f"{PARTIAL}*"):
+        try:
+            lock = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue  # gone meanwhile, or none of ours
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(lock)
 
 
 @contextmanager
@@ -80,14 +111,13 @@ def alone(folder: Path) -> Iterator[None]:
     """Be the only one that writes backups to `folder`; what a killed one left there goes."""
     path = folder / ".lock"
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
         adopt(path)
     except OSError as error:
         raise BackupError(f"{folder} cannot be written ({error.strerror}).") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for left in folder.glob(f"{PARTIAL}*"):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+        sweep(folder)
         yield
     except BlockingIOError as error:
         raise BackupError(f"Another backup is being made in {folder}; wait for its end.") from error

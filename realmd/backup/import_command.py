@@ -102,10 +102,15 @@ def _tables(config: Config, legacy: Legacy, dry: bool) -> None:
     else:
         with held(target):
             pass  # makes the folder, and refuses before anything is opened
-        made = in_reactor(
-            lambda reactor: carry_out(str(target), config.storage.engine, reactor, legacy, inhabitants, most)
-        )
-        adopt(target)
+        try:
+            made = in_reactor(
+                lambda reactor: carry_out(
+                    str(target), config.storage.engine, reactor, legacy, inhabitants, most
+                )
+            )
+        finally:
+            if target.exists():  # root's, the daemon could not open it
+                adopt(target)
     _tell(made.taken, made.left, dry)
     if made.unchanged:
         print(f"{made.unchanged} entries are in the realm already")

@@ -58,6 +58,8 @@ def make(config: Config, order: Order, now: int, say: Say) -> Made:
         raise told from error
     if path is None:
         say(f"backup not needed kind={order.kind}: nothing changed since the last")
+        well = record.Attempt(now, True, time.monotonic() - began)
+        remember(lambda: record.note_backup(folder, order.kind, well, manifest.left_out), say)
         return Made(None, manifest)
     size, seconds = path.stat().st_size, time.monotonic() - began
     say(f"backup made file={path} bytes={size} seconds={seconds:.2f} seq={_seq(manifest)}")
@@ -149,6 +151,7 @@ def _seq(manifest: Manifest) -> str:
 def _send(config: Config, folder: Path, path: Path, now: int, say: Say) -> str:
     """Run the off-site command, if there is one, and remember what came of it."""
     if not config.backup.offsite:
+        remember(lambda: record.note_offsite(folder, None), say)
         return ""
     began = time.monotonic()
     error = copy(config.backup.offsite, path, config.backup.offsite_timeout_s)

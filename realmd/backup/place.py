@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..storage.interface import StorageError
 from ..storage.sqlite import take_lock
 from . import database
-from .files import PARTIAL, adopt, make_folder, sync
+from .files import adopt, make_folder, sweep, sync
 from .manifest import BackupError
 
 
@@ -29,8 +30,7 @@ def held(path: Path) -> Iterator[None]:
     except OSError as error:
         raise BackupError(f"{lock_file} cannot be written ({error.strerror}).") from error
     try:
-        for left in path.parent.glob(f"{PARTIAL}*"):  # of a restore that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        sweep(path.parent)
         yield
     finally:
         os.close(lock)
@@ -56,33 +56,51 @@ def last_seq(path: Path) -> int:
     return 0
 
 
-def replace_files(staged: Mapping[Path, Path], old: list[Path], now: int) -> Path | None:
-    """Move the files `old` aside and each of `staged` (new file → its place) where it belongs.
+def settle(path: Path) -> None:
+    """Fold the write-ahead log into the database at `path`, so far as that one is sound."""
+    if path.is_file():
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    All lie in one file system, so that each step is a rename.  When one fails, everything is put
-    back.  Returns the folder that now has the old files, None when there were none.
+
+def replace_files(staged: Mapping[Path, Path], old: list[Path], now: int) -> list[Path]:
+    """Put each of `staged` (new file → its place) where it belongs, and keep the files `old` aside.
+
+    A new file and its place lie in one file system.  Whoever is killed meanwhile leaves in each
+    place the old file or the new one; when a step fails, everything is put back.  Returns the
+    folders that have the old files.
     """
-    moved: list[tuple[Path, Path]] = []
-    aside = None
+    name = f"aside-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%S}.{now % 1000:03}Z"
+    asides: list[Path] = []
+    placed: list[tuple[Path, Path]] = []
     try:
-        if old:
-            aside = old[0].parent / f"aside-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%dT%H%M%SZ}"
-            aside.mkdir(mode=0o700)
-            adopt(aside)
-            for path in old:
-                _rename(path, aside / path.name, moved)
+        for folder in dict.fromkeys(path.parent for path in old):
+            (folder / name).mkdir(mode=0o700)
+            asides.append(folder / name)
+            adopt(folder / name)
+        for path in old:
+            os.link(path, path.parent / name / path.name, follow_symlinks=False)
+        for aside in asides:
+            sync(aside)
+        for path in old:
+            if path not in staged.values():  # what belongs to the old database alone
+                path.unlink(missing_ok=True)
         for new, target in staged.items():
-            _rename(new, target, moved)
+            new.rename(target)
+            placed.append((new, target))
             adopt(target)
-        for folder in {target.parent for _, target in moved} | {source.parent for source, _ in moved}:
+        for folder in {path.parent for pair in placed for path in pair}:
             sync(folder)
-    except OSError as error:
-        for source, target in reversed(moved):
-            target.rename(source)
+    except BaseException as error:
+        for new, target in reversed(placed):
+            target.rename(new)
+        for path in old:
+            kept = path.parent / name / path.name
+            if not os.path.lexists(path) and os.path.lexists(kept):
+                kept.rename(path)
+        for aside in asides:
+            shutil.rmtree(aside, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         raise BackupError(f"Nothing was changed: {error.filename or ''} {error.strerror}.") from error
-    return aside
-
-
-def _rename(source: Path, target: Path, moved: list[tuple[Path, Path]]) -> None:
-    source.rename(target)
-    moved.append((source, target))
+    return asides

@@ -86,9 +86,10 @@ def note_verify(folder: Path, attempt: Attempt) -> None:
     _change(folder, lambda r: replace(r, verify=attempt, verify_ok=attempt if attempt.ok else r.verify_ok))
 
 
-def note_offsite(folder: Path, attempt: Attempt) -> None:
-    """Remember a copy sent elsewhere, or not."""
-    _change(folder, lambda r: replace(r, offsite=attempt, offsite_ok=attempt if attempt.ok else r.offsite_ok))
+def note_offsite(folder: Path, attempt: Attempt | None) -> None:
+    """Remember a copy sent elsewhere, or not; None: none is wanted any more."""
+    ok = attempt is not None and attempt.ok
+    _change(folder, lambda r: replace(r, offsite=attempt, offsite_ok=attempt if ok else r.offsite_ok))
 
 
 def note_kept(folder: Path) -> None:
@@ -99,7 +100,7 @@ def note_kept(folder: Path) -> None:
 def _change(folder: Path, change: Callable[[Record], Record]) -> None:
     """Two that finish at the same moment must not write over each other's news."""
     path = folder / f".{NAME}.lock"
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     try:
         adopt(path)
         fcntl.flock(lock, fcntl.LOCK_EX)

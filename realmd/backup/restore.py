@@ -13,9 +13,9 @@ from ..config import Config
 from ..storage import schema
 from . import archive, database, moment
 from .archive import Opened
-from .files import scratch
+from .files import make_folder, scratch
 from .manifest import BackupError, Manifest, Member
-from .place import held, last_seq, parts, replace_files
+from .place import held, last_seq, parts, replace_files, settle
 from .scatter import check_paths, scatter
 from .seal import read_key, unseal
 
@@ -44,10 +44,11 @@ def restore(config: Config, wish: Wish, spawn: tuple[float, float], now: int, sa
     target = config.storage.database
     folder = config.backup.folder(config.storage.state)
     path = wish.file or moment.choose(folder, wish.until)
-    with held(target), scratch(target.parent) as stage:
+    make_folder(config.storage.state)
+    with held(target), scratch(target.parent) as stage, scratch(config.storage.state) as vault:
         opened = archive.unpack(path, stage)
         manifest = opened.manifest
-        keys = _open_keys(opened, wish, stage)
+        keys = _open_keys(opened, wish, vault)
         places = {key: config.storage.state / Path(member.path).name for member, key in keys}
         new = _database(opened)
         old = _in_the_way(target, list(places.values()), new is not None)
@@ -67,15 +68,17 @@ def restore(config: Config, wish: Wish, spawn: tuple[float, float], now: int, sa
             check_paths(manifest, wish.files_to)
         for staged, place in places.items():
             staged.chmod(0o640 if place == target else 0o600)
-        aside = replace_files(places, old, now)
-        _report(path, manifest, target, aside, say)
+        if new is not None:
+            settle(target)
+        asides = replace_files(places, [path for path in old if os.path.lexists(path)], now)
+        _report(path, manifest, target, asides, say)
         if wish.files_to is not None:
             scatter(manifest, plain, wish.files_to, now, say)
     _remind(manifest, wish, say)
 
 
-def _open_keys(opened: Opened, wish: Wish, stage: Path) -> list[tuple[Member, Path]]:
-    """Every key of the realm as a file in `stage`; refuses when keys would be lost unnoticed."""
+def _open_keys(opened: Opened, wish: Wish, vault: Path) -> list[tuple[Member, Path]]:
+    """Every key of the realm as a file in `vault`; refuses when keys would be lost unnoticed."""
     sealed = opened.manifest.members_of("key")
     if not sealed or wish.without_keys:
         return []
@@ -86,7 +89,7 @@ def _open_keys(opened: Opened, wish: Wish, stage: Path) -> list[tuple[Member, Pa
             "ones, and tokens and the realm's identity are no longer the old ones."
         )
     secret = read_key(wish.key)
-    return [(member, _unsealed(opened, member, secret, stage)) for member in sealed]
+    return [(member, _unsealed(opened, member, secret, vault)) for member in sealed]
 
 
 def _unsealed(opened: Opened, member: Member, secret: PrivateKey, stage: Path) -> Path:
@@ -181,9 +184,9 @@ def _keep_numbers(new: Path, target: Path, say: Say) -> None:
         say(f"restore passed over seq={last + 1} to={given}: the realm has given these numbers before")
 
 
-def _report(path: Path, manifest: Manifest, target: Path, aside: Path | None, say: Say) -> None:
+def _report(path: Path, manifest: Manifest, target: Path, asides: list[Path], say: Say) -> None:
     say(f"restored file={path} kind={manifest.kind} into={target.parent}")
-    if aside is not None:
+    for aside in asides:
         say(f"restore moved what was there aside into={aside}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from .files import make_folder, write_whole
+from .files import link_whole, make_folder, write_whole
 from .manifest import BackupError, Manifest, Member
 
 
@@ -32,7 +32,7 @@ def scatter(
         if place.is_file() and not place.is_symlink() and place.read_bytes() == data:
             continue
         make_folder(place.parent, 0o755)
-        _set_aside(place, now, say)
+        _keep(place, now, say)
         write_whole(place, data, member.mode)
         say(f"restored {place}")
     for member in manifest.members_of("link"):
@@ -40,8 +40,8 @@ def scatter(
         if place.is_symlink() and os.readlink(place) == member.target:
             continue
         make_folder(place.parent, 0o755)
-        _set_aside(place, now, say)
-        place.symlink_to(member.target)
+        _keep(place, now, say)
+        link_whole(place, member.target)
         say(f"restored {place} -> {member.target}")
 
 
@@ -54,9 +54,13 @@ def _place(folder: Path, member: Member) -> Path:
     return place
 
 
-def _set_aside(place: Path, now: int, say: Callable[[str], None]) -> None:
+def _keep(place: Path, now: int, say: Callable[[str], None]) -> None:
+    """Give what is there a second name; it stays until the new one takes its place at once."""
     if os.path.lexists(place):
         moment = datetime.fromtimestamp(now / 1000, UTC)
         kept = place.with_name(f"{place.name}.before-restore-{moment:%Y%m%dT%H%M%SZ}")
-        place.rename(kept)
+        if place.is_dir() and not place.is_symlink():
+            place.rename(kept)
+        else:
+            os.link(place, kept, follow_symlinks=False)
         say(f"kept what was there as {kept}")

@@ -27,6 +27,8 @@ class Backups:
         self._clock = clock
         self._seen: tuple[int, int] | None = None
         self._record = Record()
+        #: Why it cannot be read, if it is there.
+        self._hidden = ""
 
     @property
     def record(self) -> Record:
@@ -35,13 +37,18 @@ class Backups:
             status = (self._folder / record.NAME).stat()
             if self._seen != (status.st_mtime_ns, status.st_size):
                 self._seen, self._record = (status.st_mtime_ns, status.st_size), record.read(self._folder)
-        except OSError:
-            self._seen, self._record = None, Record()
+            self._hidden = ""
+        except FileNotFoundError:
+            self._seen, self._record, self._hidden = None, Record(), ""
+        except OSError as error:
+            self._seen, self._record, self._hidden = None, Record(), f"{self._folder}: {error.strerror}"
         return self._record
 
     def check(self) -> Check:
-        """Degraded when the last backup, check of one, or copy of one failed."""
+        """Degraded when the last backup, check of one, or copy of one failed, or the realm may not look."""
         known = self.record
+        if self._hidden:
+            return Check("degraded", self._hidden)
         last = known.last_success
         figures: dict[str, Any] = {"kept": known.kept}
         if last is not None:

@@ -42,6 +42,10 @@ JAIL_TEXT: Final = """\
 [realm-server]
 enabled = true
 """
+#: Debian 12 enables a jail for sshd that reads a file which only rsyslog writes.
+FAIL2BAN_HINT: Final = """\
+fail2ban does not accept its configuration: fail2ban-client --test
+where it finds no log for sshd: printf '[sshd]\\nbackend = systemd\\n' > /etc/fail2ban/jail.d/sshd.local"""
 
 
 class SetupError(Exception):
@@ -143,14 +147,20 @@ class Setup:
         text = INCLUDE.sub(lambda found: indent(shared, found[1]), text)
         if pair:
             text = text.replace("@certificate@", str(pair[0])).replace("@key@", str(pair[1]))
-        new = self.write(self.root / SITE, text)
-        new |= self.link(self.root / ENABLED, Path("/") / SITE)
+        site, enabled = self.root / SITE, self.root / ENABLED
+        before, linked = site.read_text("utf-8") if site.is_file() else None, os.path.lexists(enabled)
+        new = self.write(site, text)
+        new |= self.link(enabled, Path("/") / SITE)
         self.write(self.root / HOOK, HOOK_TEXT, 0o755)
         if not self.there("nginx"):
             self.say("nginx is not installed: apt install nginx")
         elif new:
             if self.command("nginx", "-t", "-q"):
-                raise SetupError(f"nginx does not accept its configuration with {SITE}; it was not reloaded")
+                # Left there, it would keep nginx from its next start, and look done at the next setup.
+                if not linked:
+                    enabled.unlink()
+                site.unlink() if before is None else replace(site, before)
+                raise SetupError(f"nginx does not accept its configuration with /{SITE}; that is as it was")
             self.command("systemctl", "reload-or-restart", "nginx")
         if not pair:
             if not self.there("certbot"):
@@ -173,6 +183,10 @@ class Setup:
         if not self.there("fail2ban-client"):
             self.say("fail2ban is not installed: apt install fail2ban")
         elif new:
+            if self.command("fail2ban-client", "--quiet", "--test"):
+                if not self.dry_run:
+                    (self.root / JAIL).unlink()
+                raise SetupError(FAIL2BAN_HINT)
             self.command("systemctl", "reload-or-restart", "fail2ban")
 
     # -- what steps are made of ----------------------------------------------------------

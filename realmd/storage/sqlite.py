@@ -100,7 +100,7 @@ def _make_directory(directory: Path) -> None:
 
 def take_lock(path: Path) -> int:
     """Take the lock of the database at `path`: the open lock file, which whoever closes it frees."""
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o640)
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

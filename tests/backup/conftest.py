@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +80,16 @@ class Home:
         found = re.search(r"backup made file=(\S+)", self.done("backup", *words, **more))
         assert found
         return Path(found[1])
+
+    def upgrade(self) -> Path:
+        """Leave the database as a realmd to come does whose schema this one cannot read; the copy."""
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            (version,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+            copy = self.database.with_name(f"{self.database.name}.before-{int(version) + 1:04}")
+            connection.execute("VACUUM INTO ?", (str(copy),))
+            for key in ("version", "compatible"):
+                connection.execute("UPDATE meta SET value = ? WHERE key = ?", (str(int(version) + 1), key))
+        return copy
 
     def keygen(self, name: str = "secret.key") -> tuple[str, Path]:
         """A key pair: the public key, and the file of the secret one."""

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from realmd.backup import archive, record
+from realmd.backup.files import PARTIAL, alone, scratch
 
 from ..process.audit import check_tables, read
 from ..process.daemon import BRISK
@@ -115,9 +116,56 @@ def test_configuration_is_backed_up_when_it_changed(home: Home) -> None:
     words = ("backup", "--kind", "configuration", "--if-changed", "--config", home.configuration)
     assert "backup made" in home.done(*words)
     assert "nothing changed" in home.done(*words)
+    with alone(home.backups):
+        home.refused(*words)
+    assert not record.read(home.backups).backups["configuration"].ok
+    assert "nothing changed" in home.done(*words)
+    assert record.read(home.backups).backups["configuration"].ok, "an alert that nothing ends"
     home.configure(daily_keep_days=3)
     assert "backup made" in home.done(*words)
     assert len(list(home.backups.glob("*.tar.gz"))) == 2
+
+
+def test_a_key_elsewhere_is_backed_up_too(home: Home, homes: Callable[[str], Home]) -> None:
+    """A Nostr key that the configuration names is sealed like the others, and comes back where it was."""
+    key = home.folder / "keys/nostr"
+    key.parent.mkdir()
+    key.write_text("1" * 64)
+    key.chmod(0o600)
+    settings = {"REALMD_NOSTR_KEY_FILE": str(key)}
+    words = ("backup", "--kind", "configuration")
+    assert str(key) in home.done(*words, settings=settings)
+    public, secret = home.keygen()
+    home.configure(public_key=public)
+    file = home.backup("--kind", "configuration", settings=settings)
+    root = home.folder / "root"
+    homes("other").done("restore", file, "--key", secret, "--files-to", root)
+    back = root / str(key).lstrip("/")
+    assert (back.read_text(), back.stat().st_mode & 0o777) == ("1" * 64, 0o600)
+
+
+def test_a_backup_leaves_a_check_alone(home: Home, talk: Callable[..., None]) -> None:
+    """The scratch folder of a check under way stays when a backup begins; that of a dead one goes."""
+    talk("hello")
+    home.backup()
+    dead = home.backups / f"{PARTIAL}dead"
+    dead.mkdir()
+    with scratch(home.backups) as place:
+        home.backup()
+        assert place.is_dir()
+    assert not dead.exists()
+
+
+def test_no_lock_is_written_through_a_link(home: Home, talk: Callable[..., None]) -> None:
+    """Who may write where the realm does has nothing of root's emptied when root types realmctl."""
+    talk("hello")
+    file, victim = home.backup(), home.folder / "shadow"
+    victim.write_text("precious")
+    lock = Path(f"{home.database}.lock")
+    lock.unlink()
+    lock.symlink_to(victim)
+    home.refused("restore", file, "--force")
+    assert victim.read_text() == "precious"
 
 
 def test_a_copy_elsewhere(home: Home, talk: Callable[..., None]) -> None:
@@ -142,6 +190,9 @@ def test_a_copy_elsewhere(home: Home, talk: Callable[..., None]) -> None:
     home.configure(offsite=["sh", "-c", "sleep 60 & wait", "{file}"], offsite_timeout_s=0.2)
     assert home.ctl("backup").returncode == 3
     assert "did not end within 0.2 s" in record.read(home.backups).offsite.error  # type: ignore[union-attr]
+    home.configure()
+    home.backup()
+    assert record.read(home.backups).offsite is None, "an alert that nothing can end"
 
 
 def check_untouched(home: Home, before: Path, said: str) -> None:

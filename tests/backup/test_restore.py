@@ -14,7 +14,12 @@ from typing import Any
 
 import pytest
 
+from realmd.backup import database
+from realmd.backup.files import PARTIAL
+from realmd.config_text import toml
+
 from ..process.audit import read
+from ..process.disk import small_disk
 from .conftest import Home
 
 
@@ -165,20 +170,99 @@ def test_back_to_before_the_last_upgrade(home: Home, talk: Callable[..., None]) 
     """`rollback` puts the copy made before the upgrade in place; what came after stays findable."""
     talk("old")
     assert "never upgraded" in home.refused("rollback")
-    with closing(sqlite3.connect(home.database)) as connection:
-        (version,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
-    copy = home.database.with_name(f"realm.sqlite.before-{int(version) + 1:04}")
-    shutil.copy(home.database, copy)
-    talk("new")
-    given = max(read(home.database).events)
+    copy = home.upgrade()
     said = home.done("rollback")
-    assert texts(home) == ["old"]
     assert copy.exists()
     aside = Path(re.search(r"aside into=(\S+?);", said)[1])  # type: ignore[index]
     assert (aside / "realm.sqlite").exists()
     talk("again")
     assert texts(home) == ["old", "again"]
-    assert max(read(home.database).events) > given
+
+
+def test_nothing_is_rolled_back_that_need_not_be(home: Home, talk: Callable[..., None]) -> None:
+    """A database that opens as it is stays, unless it is forced: an old copy has less in it.
+
+    The copy of an upgrade that was rolled back already is never taken.
+    """
+    talk("old")
+    version = int(database.meta(home.database)["version"])
+    copy = home.database.with_name(f"realm.sqlite.before-{version:04}")
+    shutil.copy(home.database, copy)
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (str(version - 1),))
+    shutil.copy(home.database, copy.with_name(f"realm.sqlite.before-{version + 1:04}"))
+    talk("new")
+    given = max(read(home.database).events)
+    before = tree(home.state)
+    assert "opens" in home.refused("rollback")
+    assert tree(home.state) == before
+    assert str(copy) in home.done("rollback", "--force")
+    assert texts(home) == ["old"]
+    assert int(database.meta(home.database)["seq"]) >= given, "numbers would be given twice"
+
+
+def test_an_upgrade_that_was_interrupted_is_rolled_back_whole(home: Home, talk: Callable[..., None]) -> None:
+    """Of two copies, made on the way by two starts, the one is taken that this realmd can open.
+
+    A database that cannot be read at all is for `restore`: a backup is newer than the copy.
+    """
+    talk("old")
+    first = home.upgrade()
+    second = home.upgrade()
+    assert str(first) in home.done("rollback")
+    assert texts(home) == ["old"]
+    home.database.write_bytes(b"nonsense" * 1000)
+    assert "realmctl restore" in home.refused("rollback")
+    assert second.exists()
+
+
+#: realmctl, killed or interrupted as soon as a new file would take its place.
+KILLED = """
+import os, pathlib, signal, sys
+from realmd import ctl
+
+def rename(self, target, before=pathlib.Path.rename):
+    if os.path.basename(target) == "realm.sqlite":
+        pathlib.Path.rename = before
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    return before(self, target)
+
+pathlib.Path.rename = rename
+sys.exit(ctl.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
+def test_whoever_is_killed_leaves_a_realm(home: Home, start: Callable[..., Any], how: str) -> None:
+    """Killed at its worst moment, a restore leaves the old realm, with what a crash left in its log."""
+    daemon = start(state=home.state)
+    assert daemon.ask("register", agentId="ada")["ok"]
+    assert daemon.say("ada", "one")["ok"]
+    file = home.backup()
+    assert daemon.say("ada", "two")["ok"]
+    daemon.kill()
+    ran = home.run([sys.executable, "-c", KILLED, how, "restore", str(file), "--force"])
+    assert ran.returncode == (-9 if how == "SIGKILL" else 130), ran.stderr
+    assert texts(home) == ["one", "two"]
+    home.done("restore", file, "--force")
+    assert texts(home) == ["one"]
+    left = [path.name for path in home.state.iterdir() if path.name.startswith(PARTIAL)]
+    assert not left
+
+
+def test_a_database_on_another_disk(home: Home, talk: Callable[..., None], mountable: bool) -> None:
+    """Keys go to the state folder and the database to its own disk; the old ones are kept."""
+    if not mountable:
+        pytest.skip("needs to mount a file system")
+    public, secret = home.keygen()
+    with small_disk(home.folder / "fast", "20m") as fast:
+        home.configuration.write_text(
+            f"[backup]\npublic_key = {toml(public)}\n[storage]\npath = {toml(str(fast / 'realm.sqlite'))}\n"
+        )
+        talk("hello")
+        file = home.backup()
+        said = home.done("restore", file, "--key", secret, "--force")
+        assert {Path(found).parent for found in re.findall(r"aside into=(\S+)", said)} == {fast, home.state}
 
 
 def test_another_than_the_expected_contents_do_not_verify(home: Home, talk: Callable[..., None]) -> None:

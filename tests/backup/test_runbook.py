@@ -103,9 +103,7 @@ def upgrade(machine: Machine) -> None:
     home, daemon = machine.home, machine.daemon
     assert daemon is not None
     assert daemon.stop() == 0
-    with closing(sqlite3.connect(home.database)) as connection:
-        (version,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
-    shutil.copy(home.database, f"{home.database}.before-{int(version) + 1:04}")
+    home.upgrade()
 
 
 TROUBLES: Final[dict[str, Trouble]] = {

@@ -40,3 +40,27 @@ def test_a_room_that_does_not_answer(
     said = "".join(capsys.readouterr())
     assert "realmctl --room attic" in said or "realm-server@attic" in said
     assert "realm-server\n" not in said
+
+
+def test_a_rooms_environment_counts_for_realmctl_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What /etc/default says of a room is in force for what is typed, as for its daemon."""
+    monkeypatch.setattr(rooms, "CONFIGURATIONS", tmp_path)
+    monkeypatch.setattr(rooms, "MAIN", tmp_path / "realmd.toml")
+    monkeypatch.setattr(rooms, "ENVIRONMENTS", tmp_path)
+    other = tmp_path / "elsewhere/realmd.toml"
+    other.parent.mkdir()
+    for file in (tmp_path / "realmd.toml", tmp_path / "attic.toml", other):
+        file.touch()
+    (tmp_path / "realm-server").write_text("ROOM_NAME=Main\n")
+    (tmp_path / "realm-server@attic").write_text("ROOM_NAME=Attic\n")
+    for words, name in (
+        (["config", "--config", str(tmp_path / "realmd.toml")], '"Main"'),
+        (["config", "--config", str(tmp_path / "attic.toml")], '"Attic"'),
+        (["config", "--config", str(other)], "# default"),
+    ):
+        assert ctl.main(words) == 0
+        assert name in next(
+            line for line in capsys.readouterr().out.splitlines() if line.startswith("name =")
+        )

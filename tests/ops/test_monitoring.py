@@ -53,6 +53,17 @@ async def test_a_failed_backup_reaches_the_operator(tmp_path: Path, monkeypatch:
 
 
 @pytest_twisted.ensureDeferred
+async def test_backups_that_the_realm_may_not_see_are_told(tmp_path: Path) -> None:
+    """A folder that cannot be looked into is no folder without backups: /health says so."""
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/backups").touch()  # as little of a folder as one that is root's
+    async with realm_up(tmp_path) as realm:
+        report = (await realm.http("GET", "/health")).json
+        assert report["checks"]["backup"]["status"] == "degraded"
+        assert "Not a directory" in report["checks"]["backup"]["reason"]
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_webhook_that_is_away_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The failure is logged by its name and counted; the realm goes on, and stops as ever."""
     monkeypatch.setattr(alerts, "EVERY", 0.05)

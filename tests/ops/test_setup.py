@@ -158,10 +158,32 @@ def test_a_value_that_the_daemon_would_refuse_is_not_written(bench: Bench) -> No
 
 def test_nginx_is_not_reloaded_with_what_it_refuses(bench: Bench) -> None:
     """A configuration that nginx does not accept takes down none of the sites that it serves."""
+    wanted = Wanted(domain="realm.example.org", nginx=True)
     bench.refused = "nginx"
-    with pytest.raises(SetupError, match="not reloaded"):
-        bench.setup(ALL)
+    with pytest.raises(SetupError, match="as it was"):
+        bench.setup(wanted)
     assert not any("reload" in word for command in bench.commands for word in command if command[1] != "-t")
+    assert not os.path.lexists(bench.root / ENABLED), "nginx would not start again"
+    bench.refused = None
+    bench.setup(wanted)
+    assert ("systemctl", "reload-or-restart", "nginx") in bench.commands
+    before = (bench.root / SITE).read_text("utf-8")
+    bench.refused = "nginx"
+    with pytest.raises(SetupError, match="as it was"):
+        bench.setup(Wanted(domain="other.example.org", nginx=True))
+    assert (bench.root / SITE).read_text("utf-8") == before
+    assert os.path.lexists(bench.root / ENABLED)
+
+
+def test_a_jail_that_fail2ban_refuses_is_not_called_done(bench: Bench) -> None:
+    """Where fail2ban cannot start, setup says what to type, and does it all when it is typed again."""
+    bench.refused = "fail2ban-client"
+    with pytest.raises(SetupError, match=r"sshd\.local"):
+        bench.setup(Wanted(fail2ban=True))
+    assert not (bench.root / JAIL).exists()
+    bench.refused = None
+    bench.setup(Wanted(fail2ban=True))
+    assert bench.commands[-1] == ("systemctl", "reload-or-restart", "fail2ban")
 
 
 @given(
