@@ -16,7 +16,6 @@ from ..identity.replays import Replays
 from ..protocol.classic import token_in
 from ..runtime.credentials import Credentials
 from ..world.caller import Caller
-from .peers import Peers
 from .request import Request
 
 #: Agents whose tokens one connection may show.
@@ -26,10 +25,7 @@ MOST_TOKENS: Final = 64
 class Callers:
     """Checks tokens and Nostr proofs.  `url()` is the realm's public address, `wall()` the time in ms."""
 
-    def __init__(
-        self, peers: Peers, credentials: Credentials, url: Callable[[], str], wall: Callable[[], int]
-    ) -> None:
-        self.peers = peers
+    def __init__(self, credentials: Credentials, url: Callable[[], str], wall: Callable[[], int]) -> None:
         self._credentials = credentials
         self._url = url
         self._wall = wall
@@ -38,13 +34,12 @@ class Callers:
         self._since = wall() // 1000 * 1000
 
     def of(self, request: Request, body: bytes = b"") -> Caller:
-        """Who sends `request`: by its connection, its Authorization header, and the token in its `body`.
+        """Who sends `request`: by its peer, its Authorization header, and the token in its `body`.
 
         The header is a Bearer token (RFC 6750) or a Nostr event (NIP-98); other schemes are passed
         over, they may be a proxy's.  Raises `Unproven`, and `Fault` for a body that is no JSON.
         """
-        peer = self.peers.of(request.getClientAddress(), request.requestHeaders)
-        caller = Caller(local=peer.local, address=peer.address)
+        caller = Caller(local=request.peer.local, address=request.peer.address)
         if (header := request.getHeader(b"authorization")) is not None:
             self._authorize(caller, header, request.uri, request.method, body)
         if (token := token_in(body)) is not None:

@@ -22,6 +22,8 @@ from twisted.web.http_headers import Headers
 UNIX: Final = "unix"
 #: Characters of an address as text, an IPv4 one in IPv6's clothes.
 LONGEST_ADDRESS: Final = 45
+#: Characters of a host: a name (RFC 1035, 2.3.4) or an address in brackets, a port, and some to spare.
+LONGEST_HOST: Final = 300
 #: Hops of a forwarding header that are looked at, from the right.
 MOST_HOPS: Final = 16
 #: Bits of the network that an address belongs to, by IP version, and of what one host has for itself.
@@ -34,6 +36,12 @@ _PROXY_HEADER: Final = re.compile(
     re.IGNORECASE,
 )
 _FOR: Final = re.compile(r'(?:^|[;\s])for="?([^";,\s]+)', re.IGNORECASE)
+
+
+@lru_cache(1024)
+def _forwards(name: bytes) -> bool:
+    """Whether a proxy says by this header that it stands before somebody."""
+    return _PROXY_HEADER.fullmatch(name) is not None
 
 
 class Peer(Struct, frozen=True):
@@ -92,7 +100,7 @@ class Peers:
         near = UNIX if unix else plain(getattr(transport_address, "host", transport_address))
         relayed = isinstance(transport_address, Relayed)
         given = lines_of(headers)
-        if any(_PROXY_HEADER.fullmatch(name) for name in given):
+        if any(map(_forwards, given)):
             return peer_at(self._client(near, given.get(self._header.encode(), "")))
         local = self._locals and not relayed and (unix or _shape(near)[2]) and self._is_program(given)
         return peer_at(near, local)
@@ -178,6 +186,7 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     return mapped or address
 
 
+@lru_cache(4096)
 def plain(text: str) -> str:
     """`text` in the one way that its address is written here; unchanged if it is none."""
     return str(parse(text) or text)
@@ -197,6 +206,11 @@ def without_port(text: str) -> str:
 
 def host_name(host: str) -> str | None:
     """The name in a Host header, in lower case, without port and final dot; None if it is no host."""
+    return _host_name(host) if len(host) <= LONGEST_HOST else None
+
+
+@lru_cache(1024)
+def _host_name(host: str) -> str | None:
     try:
         parts = urlsplit(f"//{host}")
         name, _ = parts.hostname, parts.port
@@ -207,6 +221,7 @@ def host_name(host: str) -> str | None:
     return name.removesuffix(".") or None
 
 
+@lru_cache(1024)
 def is_loopback(name: str) -> bool:
     """Whether `name` is this host's for itself (RFC 6761, 6.3, and the addresses)."""
     address = parse(name)
