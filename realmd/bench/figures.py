@@ -92,7 +92,9 @@ def five_thousand(result: Result, setting: Setting) -> Iterable[Check]:
 
 def thousand_agents(result: Result, setting: Setting) -> Iterable[Check]:
     yield cpu(result, 80)
-    yield below("p99 tick (upper bound)", server_of(result).tick_p99, 50, "ms")
+    tick = server_of(result).tick_p99
+    # Our own histogram adds some hundredths to the bound that the server told.
+    yield below("p99 tick (upper bound)", None if tick is None else round(tick, 1), 50, "ms")
     yield p99(result, 150)
     yield below("frames an agent", result.agent_sockets.frames, float("inf"), "a second")
 
@@ -101,6 +103,10 @@ def deflated(result: Result, setting: Setting) -> Iterable[Check]:
     plain, less = result.viewers.bytes, result.deflated.bytes
     yield below("compressed, of plain", less / plain if plain and less else None, 1 / 6, "")
     yield below("plain", plain / KB, float("inf"), "KB/s")
+
+
+#: Of what a measurement saw each second, every so-manieth is kept.
+SAMPLED: Final = 60
 
 
 def soak(result: Result, setting: Setting) -> Iterable[Check]:
@@ -160,7 +166,8 @@ def measure(work: list[Row], say: Say, date: str | None = None, commit: str | No
         say(row.name)
         with Spawned(row.setting) as realm:
             result = load.run_whole(replace(row.plan, url=realm.url, pid=realm.pid))
-        found.append(Measured(row.name, list(row.checks(result, row.setting)), result))
+        thinned = replace(result, series=result.series[::SAMPLED])
+        found.append(Measured(row.name, list(row.checks(result, row.setting)), thinned))
     return Figures(machine, found)
 
 
