@@ -183,7 +183,7 @@ class Setup:
         if not self.there("fail2ban-client"):
             self.say("fail2ban is not installed: apt install fail2ban")
         elif new:
-            if self.command("fail2ban-client", "--quiet", "--test"):
+            if self.command("fail2ban-client", "-q", "-t"):
                 if not self.dry_run:
                     (self.root / JAIL).unlink()
                 raise SetupError(FAIL2BAN_HINT)
