@@ -17,9 +17,18 @@ from msgspec import NODEFAULT, Struct, inspect
 from realmd.config_text import SETTINGS, toml
 from realmd.errors import REFUSALS
 from realmd.gateway.crowd import GRACE, LEAST_WAIT
-from realmd.gateway.limits import FILE_COST, FLOOD_WINDOW, HEAVY_COST, NETWORK_REGISTRATIONS, PIECE
+from realmd.gateway.limits import (
+    FILE_COST,
+    FLOOD_WINDOW,
+    HEAVY_COST,
+    LONGEST_DEBT,
+    LONGEST_WAIT,
+    NETWORK_REGISTRATIONS,
+    PIECE,
+)
 from realmd.gateway.request import Channel
 from realmd.gateway.websocket import MAX_LINKS, PLAYER_NAME
+from realmd.gateway.wire import PASSED_OVER
 from realmd.ops.files import RESERVED_FILES
 from realmd.ops.thresholds import THRESHOLDS
 from realmd.protocol import classic
@@ -216,7 +225,10 @@ ANSWERS: Final = {
     "server.idle_timeout_s": ("closed", "realmd_connections"),
     "server.ping_timeout_s": ("closed", "realmd_websocket_timeouts_total"),
     "server.body_bytes": ("413, closed", "realmd_http_requests_total"),
-    "server.message_bytes": ("``error`` or ``ack``; nothing of it is kept", "realmd_websocket_faults_total"),
+    "server.message_bytes": (
+        f"``error`` or ``ack``, nothing of it is kept; beyond {PASSED_OVER} times as much, closed with 1009",
+        "realmd_websocket_faults_total",
+    ),
     "server.outbox_bytes": ("closed with 1013", "realmd_outbox_overflows_total"),
     "server.outbox_patience_s": ("closed with 1013", "realmd_outbox_overflows_total"),
 }
@@ -246,6 +258,8 @@ def door_limits() -> str:
         ("Price of ``playerJoin`` and of ``/metrics``", f"{HEAVY_COST:g}"),
         ("Registrations of a network", f"{NETWORK_REGISTRATIONS} times those of an address"),
         ("Time in which refusals make a flood", f"{FLOOD_WINDOW:g} s"),
+        ("What a share may owe", f"what it fills in {LONGEST_DEBT:g} s"),
+        ("Longest wait that is told", f"{LONGEST_WAIT} s"),
         ("What an HTTP connection may wait in a full house", f"{LEAST_WAIT:g} s"),
         ("What a WebSocket may watch before it is a spectator's", f"{GRACE:g} s"),
     ]

@@ -20,6 +20,7 @@ from .bans import Bans
 from .certificates import Certificates
 from .certificates import figures as tls_figures
 from .crowd import Crowd
+from .head import resolve
 from .limits import FILE_COST, HEAVY_COST, RateLimited, RateLimits, Throttle, cost_of
 from .offences import Offences
 from .peers import UNIX, Peer, Peers, host_name, is_loopback, parse, plain
@@ -37,6 +38,11 @@ class Misdirected(Fault):
     status = 421
 
 
+def _public_name(server: Server) -> str | None:
+    """The name in the realm's public address, if it has one."""
+    return (urlsplit(server.public_url).hostname or "").removesuffix(".") or None
+
+
 class Guard:
     """Keeps the settings of [server] and [limits]; `most` is how many connections there may be."""
 
@@ -52,7 +58,7 @@ class Guard:
         self._limits = limits
         self._clock = clock
         self._certificates = certificates
-        public = host_name(urlsplit(server.public_url).netloc) if server.public_url else None
+        public = _public_name(server)
         names = {*server.hosts, *((public,) if public else ())}
         #: None: any name is answered.
         self._names = None if "*" in names or not names else frozenset(name.lower() for name in names)
@@ -76,8 +82,11 @@ class Guard:
 
     def admit(self, request: Request) -> None:
         """Find out who sends `request`, and charge it to him; raises a `Fault`."""
-        address = request.getClientAddress()
-        request.peer = peer = self.peers.of(address, request.requestHeaders)
+        address, hosts = request.getClientAddress(), request.requestHeaders.getRawHeaders(b"host", [])
+        try:
+            request.aim(*resolve(request.uri, hosts, request.clientproto))
+        finally:  # who it is counts for a bad one, too
+            request.peer = peer = self.peers.of(address, request.requestHeaders)
         if self.bans is not None:
             self.bans.admit(peer)
         if self._names is not None:
@@ -161,7 +170,7 @@ class Guard:
     def _behind_unknown_proxy(self) -> bool:
         """Whether others must come by a proxy, of which the configuration says nothing."""
         server = self._server
-        public = host_name(urlsplit(server.public_url).netloc) if server.public_url else None
+        public = _public_name(server)
         elsewhere = public is not None and not is_loopback(public)
         return elsewhere and is_loopback(server.host) and not server.trusted_proxies
 

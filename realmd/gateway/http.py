@@ -24,6 +24,7 @@ from .callers import Callers
 from .crowd import Reason
 from .drain import Closing
 from .guard import Guard
+from .head import BadHost, asks_for_websocket, may_look_in
 from .limits import RateLimited
 from .policy import every_answer
 from .request import JSON, Channel, Request
@@ -106,6 +107,9 @@ class Door:
         except Fault as fault:
             self.faults += 1
             self.guard.offences.fault(fault, "http", request.peer.address)
+            if isinstance(fault, BadHost):
+                request.channel.persistent = False
+                request.setHeader(b"connection", b"close")
             code = {"code": fault.code} if fault.code else {}
             request.answer({"error": str(fault), **code}, fault.status)
         except Exception:
@@ -188,9 +192,9 @@ class Door:
 
     def _upgrade(self, request: Request) -> None:
         """Hand the connection over to the WebSocket door."""
-        if (request.getHeader(b"upgrade") or b"").lower() != b"websocket":
+        if not asks_for_websocket(request.getHeader(b"upgrade"), request.clientproto):
             request.setHeader(b"upgrade", b"websocket")
-            request.answer({"error": "This is a WebSocket; use ws:// or wss://"}, 426)
+            request.answer({"error": "This is a WebSocket; use ws:// or wss://, over HTTP/1.1"}, 426)
             return
         if request.received:  # to some proxies that would be frames already
             raise Fault("The handshake of a WebSocket has no body")
@@ -216,9 +220,8 @@ class Door:
 
     def _may_upgrade(self, request: Request) -> bool:
         """Browsers apply no CORS to WebSockets: pages of other sites are kept out here."""
-        origin = request.getHeader(b"origin")
-        own = origin is None or origin.partition(b"://")[2] == request.getHeader(b"host")
-        return own or b"*" in self._origins or origin in self._origins
+        origins = request.requestHeaders.getRawHeaders(b"origin", [])
+        return may_look_in(origins, request.getHeader(b"host"), self._origins)
 
     def _missing(self, request: Request) -> None:
         self.guard.offences.note("path", "http", request.peer.address)

@@ -29,6 +29,10 @@ HEAVY_COST: Final = 20.0
 HOUR: Final = 3600.0
 #: A network may register as much as so many of its addresses.
 NETWORK_REGISTRATIONS: Final = 4
+#: No share owes more than it fills in this time (s), whatever is taken of it.
+LONGEST_DEBT: Final = 10.0
+#: The longest wait (s) that is told; who comes then and is too early is told again.
+LONGEST_WAIT: Final = 60
 #: The time (s) in which `flood_refusals` make a flood.
 FLOOD_WINDOW: Final = 10.0
 #: How many of the longest unused buckets are looked at when a table is full.
@@ -42,6 +46,11 @@ class Rate(Struct, frozen=True):
 
     per_second: float
     burst: float
+
+    @property
+    def floor(self) -> float:
+        """The level below which no bucket falls."""
+        return -LONGEST_DEBT * self.per_second
 
 
 class Bucket:
@@ -61,14 +70,16 @@ class Bucket:
         self._fill(rate, now)
         wanted = min(cost, rate.burst)
         if self._level >= wanted:
-            self._level -= cost
+            self._level = max(rate.floor, self._level - cost)
             return 0.0
         return (wanted - self._level) / rate.per_second
 
-    def owe(self, rate: Rate, cost: float, now: float) -> None:
-        """Take `cost`, there or not."""
+    def owe(self, rate: Rate, cost: float, now: float) -> float:
+        """Take `cost`, there or not, but no more than may be owed.  How much was taken."""
         self._fill(rate, now)
-        self._level -= cost
+        before = self._level
+        self._level = max(rate.floor, before - cost)
+        return before - self._level
 
     def is_full(self, rate: Rate, now: float) -> bool:
         """Whether to forget it would give its owner nothing."""
@@ -101,9 +112,9 @@ class Table:
         """See `Bucket.take`."""
         return self._of(key, now).take(self.rate, cost, now)
 
-    def owe(self, key: str, cost: float, now: float) -> None:
+    def owe(self, key: str, cost: float, now: float) -> float:
         """See `Bucket.owe`."""
-        self._of(key, now).owe(self.rate, cost, now)
+        return self._of(key, now).owe(self.rate, cost, now)
 
     def _of(self, key: str, now: float) -> Bucket:
         bucket = self._buckets.get(key)
@@ -134,14 +145,15 @@ class Refusal(Struct, frozen=True):
 
     @property
     def seconds(self) -> int:
-        """For Retry-After: whole seconds, at least one."""
-        return max(1, math.ceil(self.wait))
+        """For Retry-After: whole seconds, at least one and at most `LONGEST_WAIT`."""
+        return max(1, min(LONGEST_WAIT, math.ceil(self.wait)))
 
     @property
     def text(self) -> str:
         what = "registrations" if self.limit == "registrations" else "requests"
         whose = "this address" if self.limit == "registrations" else f"this {self.limit}"
-        return f"Too many {what} from {whose}; try again in {self.seconds} s"
+        when = "later" if self.wait > LONGEST_WAIT else f"in {self.seconds} s"
+        return f"Too many {what} from {whose}; try again {when}"
 
 
 class RateLimited(Fault):
@@ -189,9 +201,11 @@ class Throttle:
 
     def answered(self, peer: Peer, size: int, shared: bool = False) -> None:
         """Take the price of an answer of `size` bytes: short questions may have long ones."""
-        cost = size // PIECE
-        if not cost:
-            return
+        if size >= PIECE:
+            self.owe(peer, size // PIECE, shared)
+
+    def owe(self, peer: Peer, cost: float, shared: bool = False) -> None:
+        """Take `cost` of all shares, there or not: it has been caused already."""
         rates = self._rates
         now = rates.clock.seconds()
         if not shared:
@@ -240,10 +254,10 @@ class RateLimits:
             self.flood(door, peer, limit)
 
     def owe(self, peer: Peer, cost: float, now: float) -> None:
-        """Take `cost` of it, there or not."""
+        """Take `cost` of it, there or not.  What an address cannot owe its network does not, either."""
         if not peer.local:
-            self._addresses.owe(peer.source, cost, now)
-            self._networks.owe(peer.network, cost, now)
+            taken = self._addresses.owe(peer.source, cost, now)
+            self._networks.owe(peer.network, taken, now)
 
     def connect(self, peer: Peer) -> Refusal | None:
         """A connection from `peer`, which costs it as much as a request."""

@@ -18,6 +18,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .head import accepts_gzip
 from .policy import page_answer
 from .request import Request
 
@@ -88,7 +89,7 @@ class Page:
             request.send(b"", file.content_type, 304)
         elif not file.packed:
             request.send(file.kept, file.content_type)
-        elif b"gzip" in (request.getHeader(b"accept-encoding") or b""):
+        elif accepts_gzip(b",".join(request.requestHeaders.getRawHeaders(b"accept-encoding", []))):
             request.setHeader(b"content-encoding", b"gzip")
             request.send(file.kept, file.content_type)
         else:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from twisted.internet.address import UNIXAddress
@@ -24,24 +23,39 @@ UNIX: Final = "unix"
 LONGEST_ADDRESS: Final = 45
 #: Characters of a host: a name (RFC 1035, 2.3.4) or an address in brackets, a port, and some to spare.
 LONGEST_HOST: Final = 300
+MOST_PORT: Final = 65_535
 #: Hops of a forwarding header that are looked at, from the right.
 MOST_HOPS: Final = 16
 #: Bits of the network that an address belongs to, by IP version, and of what one host has for itself.
 NETWORK_BITS: Final = {4: 24, 6: 48}
 SOURCE_BITS: Final = {4: 32, 6: 64}
 
-_PROXY_HEADER: Final = re.compile(
-    rb"x[-_](?:forwarded|original|envoy)(?:[-_].*)?|cf[-_].*|tailscale[-_].*|forwarded|via|cdn[-_]loop"
-    rb"|(?:x[-_])?real[-_]ip|(?:.*[-_])?client[-_]?ip",
-    re.IGNORECASE,
+#: What curl, wget, browsers, the HTTP and WebSocket libraries of Python, Node, Go and Java send by
+#: themselves, and what a request cannot do without.  A header of any other name may be a proxy's, which
+#: stands before somebody; of those there is no end, so they are not listed.
+_PLAIN: Final = frozenset(
+    b"""
+    accept accept-charset accept-encoding accept-language access-control-request-headers
+    access-control-request-method access-control-request-private-network alt-used authorization
+    cache-control connection content-encoding content-length content-type cookie dnt expect host
+    http2-settings if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive
+    last-event-id origin pragma priority purpose range referer save-data te trailer transfer-encoding
+    upgrade upgrade-insecure-requests user-agent
+    """.split()
+)
+#: Families of them; a page's scripts can set none of these.
+_PLAIN_FAMILIES: Final = (b"sec-ch-", b"sec-fetch-", b"sec-websocket-", b"sec-gpc", b"sec-purpose")
+#: A name or an address, and a port (RFC 3986, 3.2.2, without a comma, which would make it a list).
+_HOST: Final = re.compile(
+    r"(?:\[([0-9a-f]*:[0-9a-f:.]+)\]|([\w.~!$&'()*+;=%-]+))(?::(\d{0,5}))?", re.ASCII | re.IGNORECASE
 )
 _FOR: Final = re.compile(r'(?:^|[;\s])for="?([^";,\s]+)', re.IGNORECASE)
 
 
 @lru_cache(1024)
-def _forwards(name: bytes) -> bool:
-    """Whether a proxy says by this header that it stands before somebody."""
-    return _PROXY_HEADER.fullmatch(name) is not None
+def _strange(name: bytes) -> bool:
+    """Whether a header of this name (lower case) may be a proxy's."""
+    return name not in _PLAIN and not name.startswith(_PLAIN_FAMILIES)
 
 
 class Peer(Struct, frozen=True):
@@ -100,7 +114,7 @@ class Peers:
         near = UNIX if unix else plain(getattr(transport_address, "host", transport_address))
         relayed = isinstance(transport_address, Relayed)
         given = lines_of(headers)
-        if any(map(_forwards, given)):
+        if any(map(_strange, given)):
             return peer_at(self._client(near, given.get(self._header.encode(), "")))
         local = self._locals and not relayed and (unix or _shape(near)[2]) and self._is_program(given)
         return peer_at(near, local)
@@ -211,14 +225,13 @@ def host_name(host: str) -> str | None:
 
 @lru_cache(1024)
 def _host_name(host: str) -> str | None:
-    try:
-        parts = urlsplit(f"//{host}")
-        name, _ = parts.hostname, parts.port
-    except ValueError:
+    found = _HOST.fullmatch(host)
+    if found is None or int(found[3] or 0) > MOST_PORT:
         return None
-    if not name or parts.netloc != host or "@" in host or "," in host:
-        return None
-    return name.removesuffix(".") or None
+    address, name = found[1], found[2]
+    if address is not None:
+        return address.lower() if _parsed(address) is not None else None
+    return name.lower().removesuffix(".") or None
 
 
 @lru_cache(1024)

@@ -48,6 +48,13 @@ class Request(http.Request):
         door: Door = self.channel.factory.door
         return door
 
+    def aim(self, target: bytes, host: bytes | None) -> None:
+        """Let it be for `target` at `host`, as `head.resolve` has read them."""
+        if target != self.uri:
+            self.uri, self.path = target, target.partition(b"?")[0]
+        if host is not None:
+            self.requestHeaders.setRawHeaders(b"host", [host])
+
     def gotLength(self, length: int | None) -> None:
         if length is not None and length > self.door.body_bytes:
             self._too_large()

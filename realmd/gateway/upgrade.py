@@ -25,8 +25,11 @@ def upgrade(request: Request, factory: WebSocketServerFactory) -> None:
         transport.protocol = protocol
     protocol.makeConnection(transport)
     transport.resumeProducing()  # which the channel had stopped while the request is answered
-    # Autobahn reads the handshake itself.
+    # Autobahn reads the handshake itself.  Not its Origin: which sites may come is the door's to say, and has
+    # been said; Autobahn has a list of its own, which knows nothing of `cors_origins`.
     lines = [b"%b %b HTTP/1.1" % (request.method, request.uri)]
     for name, values in request.requestHeaders.getAllRawHeaders():
+        if name.lower() == b"origin":
+            continue
         lines.append(b"%b: %b" % (name, b",".join(values)))
     protocol.dataReceived(b"\r\n".join((*lines, b"", b"")))

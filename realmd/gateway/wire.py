@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from ..protocol import encode
 from ..protocol.dialects import WINDOW_BITS
 from ..settings.server import Server
-from .limits import PIECE, Refusal, Throttle, cost_of
+from .limits import PIECE, Refusal, Throttle
 from .outbox import Outbox
 from .peers import Peer
 from .turns import Lane
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from .websocket import Gateway
 
 POLICY_VIOLATION: Final = 1008
+TOO_BIG: Final = 1009
 TRY_AGAIN_LATER: Final = 1013
 CLOSE_FRAME: Final = 8
 PONG_FRAME: Final = 10
+#: A message that is too long, but no more than so many times, is passed over and answered, because the
+#: old server passed such messages over.  What claims to be longer is refused by what it claims.
+PASSED_OVER: Final = 4
 
 
 class Bounds(Struct, frozen=True):
@@ -34,6 +38,11 @@ class Bounds(Struct, frozen=True):
     outbox_bytes: int
     outbox_patience: float
     compression: bool
+
+    @property
+    def wire_bytes(self) -> int:
+        """What a message may have on the wire, all its frames together."""
+        return PASSED_OVER * self.message_bytes
 
     @classmethod
     def of(cls, server: Server) -> Bounds:
@@ -86,8 +95,13 @@ class Wire(WebSocketServerProtocol):
     too_fast: Refusal | None = None
     #: The control frame that is coming in does.
     _deaf = False
+    #: Bytes that the frames of the message that is coming in have announced, and those of the frame
+    #: that have come and are not charged yet.
+    _announced = _unpaid = 0
+    #: Bytes that came after we had said goodbye.
+    _late = 0
     #: Nothing more is read.
-    _flooded = False
+    _ended = False
     #: The newest ping that is not answered, and when it went out.
     _pinged: tuple[bytes | None, float] | None = None
     _abort: IDelayedCall | None = None
@@ -148,13 +162,25 @@ class Wire(WebSocketServerProtocol):
         """Without Autobahn's remarks for debugging, which cost as much as a message."""
         if self.lane is None:
             self._dataReceived(data)
-        else:
-            self.lane.take(data)
+            return
+        if self._ended:
+            return
+        if self.state != self.STATE_OPEN:  # only the other's goodbye is waited for
+            self._late += len(data)
+            if self._late > self.factory.bounds.wire_bytes:
+                self._stop_reading()
+        self.lane.take(data)
+
+    def _stop_reading(self) -> None:
+        """Neither look at what has come nor read what still comes."""
+        self._ended = True
+        assert self.lane is not None
+        self.lane.close()
 
     def processData(self) -> bool:
         """Of a flood, not even what has arrived already is looked at."""
         going_on: bool = super().processData()
-        if self._flooded:
+        if self._ended:
             self.data = b""
             return False
         if going_on and self.lane is not None and (self.lane.over or not self.lane.ready()):
@@ -164,16 +190,25 @@ class Wire(WebSocketServerProtocol):
         return going_on
 
     def onFrameBegin(self) -> None:
-        """Each frame is charged by its length, before it is there: a message may come in many."""
-        super().onFrameBegin()
+        """Each frame costs one; what it holds is charged as it comes, not by what the frame claims.
+
+        A frame that makes its message longer than may be on the wire is refused by its header (1009).
+        """
         frame = self.current_frame
         control = frame.opcode >= CLOSE_FRAME
+        if not control:
+            self._announced = frame.length + (self._announced if self.inside_message else 0)
+            self._unpaid = 0
+            if self._announced > self.factory.bounds.wire_bytes:
+                self._refuse_frame()
+                return
+        super().onFrameBegin()
         self._deaf = False
         if self.state != self.STATE_OPEN or frame.opcode == CLOSE_FRAME:
             return
         if frame.opcode == PONG_FRAME and self._pinged is not None:  # it was asked for
             return
-        refusal = self.throttle.admit(self.client, "websocket", cost_of(frame.length))
+        refusal = self.throttle.admit(self.client, "websocket")
         if refusal is None:
             return
         if control:
@@ -183,10 +218,16 @@ class Wire(WebSocketServerProtocol):
             if self.message_data_total_length > PIECE:  # shorter ones are looked at for their `id`
                 self._pass_over()
         if self.throttle.flooding:
-            self._flooded = True
             self.say_goodbye(POLICY_VIOLATION, refusal.text)
-            assert self.lane is not None
-            self.lane.close()
+            self._stop_reading()
+
+    def _refuse_frame(self) -> None:
+        """It is longer than anything that is even passed over; where it would end is not waited for."""
+        if self.state == self.STATE_OPEN:
+            self.factory.guard.offences.note("message", "websocket", self.client.address)
+            most = self.factory.bounds.message_bytes
+            self.say_goodbye(TOO_BIG, f"Message too large (limit {most} bytes)")
+        self._stop_reading()
 
     def onMessageFrameBegin(self, length: int) -> None:
         super().onMessageFrameBegin(length)
@@ -194,8 +235,16 @@ class Wire(WebSocketServerProtocol):
             self._exceeds()
 
     def onFrameData(self, payload: bytes) -> bool | None:
+        if self.state == self.STATE_OPEN and self.too_fast is None:
+            self._charge(len(payload))
         going_on: bool | None = super().onFrameData(payload)
         return None if self.too_long else going_on
+
+    def _charge(self, size: int) -> None:
+        """So many bytes of a frame have come: each piece costs one, there to be taken or not."""
+        pieces, self._unpaid = divmod(self._unpaid + size, PIECE)
+        if pieces:
+            self.throttle.owe(self.client, pieces)
 
     def onMessageFrameData(self, payload: bytes) -> None:
         """Keep nothing of a message that is too long, however long it goes on, and no empty pieces."""

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 from twisted.logger import Logger
 
-from ..identity.keys import Entropy, KeyRing
+from ..identity.keys import BadKeys, Entropy, KeyRing
 from ..identity.tokens import Statement, Verifier, sign
 from ..ops.secrets import read_secret, write_secret
 from ..settings.auth import Auth
@@ -50,6 +50,11 @@ class Credentials:
         """
         try:
             ring = KeyRing.decode(read_secret(self._path), self._lifetimes.token)
+        except BadKeys as error:
+            raise BadKeys(
+                f"{self._path}: {error}. Restore it from a backup, or move it aside: "
+                "a new key is made then, and no token that was given counts any more."
+            ) from None
         except FileNotFoundError:
             ring = KeyRing.create(self._wall(), self._entropy, self._lifetimes.token)
             write_secret(self._path, ring.encode())

@@ -169,7 +169,7 @@ def deep_json(field: Field) -> None:
 
 
 JSON: Final = json.dumps({"type": "world-chat", "id": 1, "agentId": "x", "text": "é" * 40}).encode()
-CODES: Final = {1000, 1001, 1002, 1007, 1008}
+CODES: Final = {1000, 1001, 1002, 1007, 1008, 1009}
 
 
 def random_frames(rng: random.Random) -> bytes:

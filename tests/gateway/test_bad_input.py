@@ -82,7 +82,7 @@ async def test_a_body_over_the_limit_is_answered_while_it_is_still_coming(way: s
     size, status = 8 * KIB * KIB, 413
     async with undisturbed(tmp_path) as realm:
         wire = await realm.wire()
-        head = b"POST /ipc HTTP/1.1\r\n"
+        head = b"POST /ipc HTTP/1.1\r\nHost: x\r\n"
         if way == "length":
             wire.write(head + b"Content-Length: %d\r\n\r\n" % size)
         elif way == "expect":
@@ -133,14 +133,14 @@ async def test_a_client_that_reads_only_when_it_has_sent_all_gets_its_413(tmp_pa
     [
         b"nonsense\r\n\r\n",
         b"GET /\r\n\r\n",
-        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
-        b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-        b"GET / HTTP/1.1\r\n" + b"X-Long: " + b"x" * 20_000,
-        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(200)),
+        b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + b"x" * 20_000,
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(200)),
         b"GET /" + b"x" * 20_000,
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 500 + b"\r\n\r\n",
     ],
@@ -162,11 +162,11 @@ async def test_what_is_no_http_is_a_400(text: bytes, tmp_path: Path) -> None:
     [
         b"",
         b"GET / HT",
-        b"POST /ipc HTTP/1.1\r\nContent-Le",
-        b"POST /ipc HTTP/1.1\r\nContent-Length: 60000\r\n\r\n{",
-        b"POST /ipc HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nab",
-        b"GET /health/live HTTP/1.1\r\n\r\nPOST /ipc HTTP/1.1\r\nContent-Length: 60000\r\n\r\n{",
-        b"POST /ipc HTTP/1.1\r\nContent-Length: 22\r\n\r\n" + b'{"command":"profiles"}GET / HT',
+        b"POST /ipc HTTP/1.1\r\nHost: x\r\nContent-Le",
+        b"POST /ipc HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n{",
+        b"POST /ipc HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\nab",
+        b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nPOST /ipc HTTP/1.1\r\nContent-Length: 60000\r\n\r\n{",
+        b"POST /ipc HTTP/1.1\r\nHost: x\r\nContent-Length: 22\r\n\r\n" + b'{"command":"profiles"}GET / HT',
     ],
 )
 @pytest.mark.parametrize("trickling", [False, True])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
+from realmd.gateway.wire import PASSED_OVER
 from tests.realm import (
     BINARY,
     CLOSE,
@@ -20,6 +21,7 @@ from tests.realm import (
     TEXT,
     Socket,
     drained,
+    frame,
     narrow,
     realm_up,
     turn,
@@ -41,20 +43,21 @@ async def answered(socket: Socket) -> None:
     await socket.next("profiles")
 
 
-@pytest.mark.parametrize("size", [100, LIMIT, 20 * LIMIT])
+@pytest.mark.parametrize("size", [100, LIMIT, PASSED_OVER * LIMIT])
 @pytest_twisted.ensureDeferred
 async def test_a_message_over_the_limit_is_an_error_and_the_connection_lives(
     size: int, tmp_path: Path
 ) -> None:
-    """However long it goes on and into however many frames it is cut, nothing of it is kept."""
+    """Up to four times the limit, into however many frames it is cut, nothing of it is kept."""
     async with undisturbed(tmp_path, limits=UNLIMITED) as realm:
         socket = await realm.socket()
         await socket.next("snapshot")
         (ours,) = [c for c in realm.gateway.connections if not c.agents]
-        payload = b'{"type": "world-chat", "text": "' + b"x" * (20 * LIMIT - 40) + b'"}'
+        payload = b'{"type": "world-chat", "text": "' + b"x" * (PASSED_OVER * LIMIT - 34) + b'"}'
+        assert len(payload) == PASSED_OVER * LIMIT
         for at in range(0, len(payload), size):
             socket.frame(MORE if at else TEXT, payload[at : at + size], fin=at + size >= len(payload))
-            if at == 10 * LIMIT // size * size:
+            if at == 2 * LIMIT // size * size:
                 socket.frame(PING, b"still there?")
                 got = [await socket.receive()]
                 while got[-1] != (PONG, b"still there?"):
@@ -65,6 +68,54 @@ async def test_a_message_over_the_limit_is_an_error_and_the_connection_lives(
             errors = [await socket.next("error")]
         assert errors == [{"type": "error", "message": f"Message too large (limit {LIMIT} bytes)"}]
         await answered(socket)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "81 FF 40 00 00 00 00 00 00 00",  # the whole of it claims 2^62 bytes
+        "82 FF 00 00 00 02 00 00 00 00",
+        "C1 FF 00 00 00 00 00 04 00 01",  # one byte too many, deflated
+        "01 FE FF FF",  # a frame that may be, and one that makes it too much
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_a_frame_far_over_the_limit_is_refused_by_its_header(head: str, tmp_path: Path) -> None:
+    """It is closed with 1009 before any of it has come, owes nothing, and is hung up on in time."""
+    brief = {"port": 0, "handshake_timeout_s": 0.3}
+    async with undisturbed(tmp_path, server=brief, limits={"connection_rate": 100.0}) as realm:
+        wire = await realm.wire()
+        wire.write(upgrade(sec_websocket_extensions="permessage-deflate"))
+        assert (await wire.answer()).status == 101
+        socket = Socket(wire)
+        await socket.next("snapshot")
+        (ours,) = [c for c in realm.gateway.connections if not c.agents]
+        wire.write(bytes.fromhex(head) + bytes(4))
+        if head == "01 FE FF FF":
+            wire.write(bytes(0xFFFF) + bytes.fromhex("80 FF 00 00 00 00 00 03 00 02") + bytes(4))
+        code, reason = await socket.closed()
+        assert (code, reason) == (1009, f"Message too large (limit {LIMIT} bytes)")
+        assert ours.throttle.admit(ours.client, "websocket", 50.0) is None
+        for _ in range(100):
+            wire.write(bytes(LIMIT))
+        await wire.end()
+        assert realm.gateway.messages == 1  # the bystander's
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_goes_on_after_goodbye_is_not_read_for_long(tmp_path: Path) -> None:
+    """After a violation only a goodbye is waited for: no flood of frames is worked off meanwhile."""
+    async with undisturbed(tmp_path, limits=UNLIMITED) as realm:
+        socket = await realm.socket()
+        await socket.next("snapshot")
+        (ours,) = [c for c in realm.gateway.connections if not c.agents]
+        socket.frame(TEXT, b"{}", mask=False)
+        socket.frame(TEXT, b"", fin=False)
+        socket.wire.write(frame(MORE, b"", fin=False) * 100_000)
+        while not (ours._ended or socket.wire.ended):
+            await turn()
+        assert ours._ended
+        assert (await socket.closed())[0] == 1002
 
 
 @pytest_twisted.ensureDeferred

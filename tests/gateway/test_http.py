@@ -36,12 +36,13 @@ async def test_a_connection_serves_one_request_after_another(tmp_path: Path) -> 
 
 @pytest_twisted.ensureDeferred
 async def test_any_host_and_any_http_version_is_served(tmp_path: Path) -> None:
-    """Proxies and old clients get answers whatever Host they name, or none."""
+    """Proxies and old clients get answers whatever Host they name, and before HTTP/1.1 without one."""
     async with realm_up(tmp_path) as realm:
         assert (await realm.http("GET", "/health/live", host="evil.example:99")).status == 200
         for ask in (
             b"GET /health/live HTTP/1.0\r\n\r\n",
-            b"GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n",
+            b"GET /health/live HTTP/1.1\r\nHost: realm\r\nConnection: close\r\n\r\n",
+            b"GET http://realm:1/health/live HTTP/1.1\r\nHost: else\r\nConnection: close\r\n\r\n",
         ):
             wire = await realm.wire()
             wire.write(ask)

@@ -11,13 +11,11 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.task import Clock
 
 from realmd.gateway.crowd import GRACE, LEAST_WAIT, Crowd
-from realmd.gateway.limits import Bucket, Rate, RateLimits, Table
+from realmd.gateway.limits import RateLimits
 from realmd.gateway.peers import Peer, Peers, peer_at
 from realmd.ops.logs import journal_line
 from realmd.settings.limits import Limits
@@ -35,37 +33,7 @@ from tests.realm import (
     upgrade,
 )
 
-RATE = Rate(10.0, 20.0)
 STRANGER = "198.51.100.7"
-
-
-@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.1, 50)), max_size=60))
-def test_nobody_gets_more_than_a_burst_and_what_refills(asked: list[tuple[float, float]]) -> None:
-    """However a client times what it asks for, it gets no more; and what it is told to wait is enough."""
-    bucket, now, got, largest = Bucket(RATE, 0.0), 0.0, 0.0, 0.0
-    for pause, cost in asked:
-        now += pause
-        wait = bucket.take(RATE, cost, now)
-        if wait == 0:
-            got, largest = got + cost, max(largest, cost)
-            assert got <= RATE.burst + now * RATE.per_second + max(0.0, largest - RATE.burst) + 1e-6
-        else:
-            now += wait + 1e-9
-            assert bucket.take(RATE, cost, now) == 0
-            got, largest = got + cost, max(largest, cost)
-
-
-def test_nobody_refills_a_share_by_crowding_it_out() -> None:
-    """Used shares are never forgotten for newcomers, who then share one; refilled ones are."""
-    table = Table(RATE, 100)
-    for number in range(100):
-        assert table.take(str(number), 20, 0.0) == 0
-    assert [table.take(f"new {number}", 10, 0.0) > 0 for number in range(4)] == [False, False, True, True]
-    assert all(table.take(str(number), 20, 0.1) > 0 for number in range(100))
-    assert len(table) == 100
-    assert table.take("late", 20, 3.0) == 0  # all have refilled: one of them is forgotten
-    assert table.take("0", 20, 3.0) == 0
-    assert len(table) == 100
 
 
 def crowd(clock: Clock, most: int = 10, proxies: tuple[str, ...] = (), **limits: Any) -> Crowd:
@@ -299,10 +267,11 @@ async def test_new_agents_of_one_address_are_bounded(tmp_path: Path) -> None:
             body = ipc("register", agentId=name)
             answers.append(await realm.http("POST", "/ipc", body, x_forwarded_for=STRANGER))
         assert [answer.status for answer in answers] == [200, 200, 429, 429]
-        assert 1000 < int(answers[2].headers["retry-after"]) <= 1800
+        assert answers[2].headers["retry-after"] == "60"  # the longest wait that is told
+        assert answers[2].json["error"] == "Too many registrations from this address; try again later"
         socket = await socket_from(realm, STRANGER)
         ack = await socket.ask("register", agentId="zoe")
-        assert (ack["code"], ack["retryAfter"] > 1000) == ("rate_limited", True)
+        assert (ack["code"], ack["retryAfter"]) == ("rate_limited", 60)
         again = await socket.ask("register", agentId="ada", token=answers[0].json["token"])
         assert again["ok"]
         other = await realm.http(

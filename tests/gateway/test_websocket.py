@@ -276,7 +276,7 @@ async def test_a_realm_that_stops_says_so_and_leaves_the_reactor_clean(tmp_path:
     async with realm_up(tmp_path, inhabited=True, world={"tick_ms": 1000}) as realm:
         socket, mute, idle = await realm.socket(), await realm.socket(), await realm.wire()
         await socket.ask("register", agentId="ada")
-        idle.write(b"GET /health/live HTTP/1.1\r\n\r\n")
+        idle.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await idle.answer()).status == 200
         asking = await realm.wire()
         socket.send({"type": "world-chat", "agentId": "ada", "id": "last", "text": "goodbye"})

@@ -194,6 +194,26 @@ def test_a_port_that_is_taken_is_refused(start: Start) -> None:
     assert first.health()[0] == 200
 
 
+@pytest.mark.parametrize("name", ["token-keys", "nostr-key"])
+@pytest.mark.parametrize("damage", ["", "{}", "cut", "exposed"])
+def test_a_damaged_key_is_refused_for_good(start: Start, name: str, damage: str) -> None:
+    """One line names the file; status 2 keeps systemd from trying again, and the file is left as it is."""
+    first = start()
+    file = first.state / name
+    assert first.stop() == 0
+    whole = file.read_bytes()
+    if damage == "exposed":
+        file.chmod(0o644)
+    else:
+        file.write_bytes(whole[:-8] if damage == "cut" else damage.encode())
+    left = file.read_bytes()
+    assert str(file) in refused(start(wait=False), status=2)
+    assert file.read_bytes() == left
+    file.write_bytes(whole)
+    file.chmod(0o600)
+    assert start().health()[0] == 200
+
+
 def test_one_state_folder_serves_one_daemon(start: Start) -> None:
     """A second daemon on it is refused with the first one's pid, and leaves it alone."""
     first = start()
