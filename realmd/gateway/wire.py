@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
@@ -9,6 +10,7 @@ from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflat
 from msgspec import Struct
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.web.http import RESPONSES
 
 from ..protocol import encode
 from ..protocol.dialects import WINDOW_BITS
@@ -16,6 +18,8 @@ from ..settings.server import Server
 from .limits import PIECE, Refusal, Throttle
 from .outbox import Outbox
 from .peers import Peer
+from .policy import every_answer
+from .request import JSON
 from .turns import Lane
 
 if TYPE_CHECKING:
@@ -139,6 +143,21 @@ class Wire(WebSocketServerProtocol):
         frame = encode.message(kind, **fields)
         self.throttle.answered(self.client, len(frame))
         self.outbox.deliver(frame, frame)
+
+    def sendHttpErrorResponse(
+        self, code: int, reason: str, responseHeaders: Iterable[tuple[str, str]] | None = None
+    ) -> None:
+        """A handshake is refused as every request is; Autobahn would say it in the status line, with
+        whatever the client sent, and without a length.
+        """
+        body = encode.encode({"error": reason})
+        headers = [
+            (b"connection", b"close"), (b"content-type", JSON), (b"content-length", b"%d" % len(body)),
+            *((name.encode(), value.encode()) for name, value in responseHeaders or ()), *every_answer(None),
+        ]  # fmt: skip
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        status = RESPONSES.get(code, b"Bad Request")
+        self.sendData(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (code, status, lines, body))
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Autobahn's own frames take their turn with ours."""

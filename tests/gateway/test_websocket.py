@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from twisted.web.http import RESPONSES
 
 from tests.realm import (
     BINARY,
@@ -175,6 +176,7 @@ async def test_a_connection_that_became_a_websocket_leaves_nothing_behind(
         ("/ws", {"sec_websocket_version": "8"}, 400),
         ("/ws", {"sec_websocket_key": "short"}, 400),
         ("/ws", {"connection": "keep-alive"}, 400),
+        ("/ws", {"origin": "<\xe9>"}, 400),
         ("/ws/", {}, 404),
     ],
 )
@@ -182,11 +184,16 @@ async def test_a_connection_that_became_a_websocket_leaves_nothing_behind(
 async def test_a_handshake_that_is_wrong_is_refused(
     path: str, headers: dict[str, str], status: int, tmp_path: Path
 ) -> None:
-    """Who shakes hands badly gets an HTTP answer, and its connection does not linger."""
+    """Who shakes hands badly gets an HTTP answer like any other, none of its own words in the status line,
+    and its connection does not linger.
+    """
     async with realm_up(tmp_path) as realm:
         wire = await realm.wire()
         wire.write(upgrade(path, **headers))
-        assert (await wire.answer()).status == status
+        line = await wire.line()
+        assert line.split(b" ", 2)[1:] == [str(status).encode(), RESPONSES[status]]
+        wire.buffer = line + b"\r\n" + wire.buffer
+        assert list((await wire.answer()).json) == ["error"]
         wire.transport.loseConnection()  # type: ignore[union-attr]
         while realm.factory.open:
             await turn()
