@@ -16,6 +16,7 @@ from ..clock import milliseconds
 from ..errors import REFUSALS, Fault, Rejection
 from ..identity import bech32
 from ..identity.bech32 import BadBech32
+from ..identity.keys import BadKeys
 from ..ops.audit import Deed, Operator
 from ..ops.trial import Tried
 from ..protocol import control
@@ -125,7 +126,7 @@ class Desk:
             case control.Token(agent=agent_id):
                 return await self._token(agent_id)
             case control.RotateKeys():
-                return {"key": self._credentials.rotate()}
+                return {"key": self._rotate_keys()}
             case control.AlertTest():
                 return {"sinks": await self._try_alerts()}
             case control.Drain():
@@ -204,6 +205,12 @@ class Desk:
             raise refused("not_found", "no agent has this owner")
         await self._apply(commands.RevokeOwner(pubkey=pubkey))
         return {"agents": agents}
+
+    def _rotate_keys(self) -> str:
+        try:
+            return self._credentials.rotate()
+        except BadKeys as error:
+            raise refused("too_many", str(error)) from None
 
     async def _token(self, agent_id: str) -> dict[str, Any]:
         self._known(agent_id)

@@ -15,6 +15,7 @@ from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 
 from realmd.gateway.control import MOST
 from realmd.identity import bech32
+from realmd.identity.keys import MOST_KEYS
 from realmd.protocol.control import LONGEST_LINE
 from tests.realm import HANGS, Running, Wire, drained, ipc, reactor, realm_up, request, turn, upgrade
 
@@ -192,6 +193,18 @@ async def test_the_operator_takes_tokens_back_and_gives_new_ones(tmp_path: Path)
         for token in (fresh, newest):
             assert (await realm.ipc("world-chat", agentId="ada", text="x", token=token))["ok"]
         assert fresh not in (tmp_path / "var" / "audit.log").read_text()
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_more_keys_than_are_kept(tmp_path: Path) -> None:
+    """Who rotates too often is told to wait; the newest key goes on signing."""
+    async with realm_up(tmp_path) as realm:
+        await realm.ipc("register", agentId="ada")
+        desk = await control(realm, tmp_path)
+        answers = [await desk.ask("keys-rotate") for _ in range(MOST_KEYS)]
+        assert [answer["ok"] for answer in answers] == [True] * (MOST_KEYS - 1) + [False]
+        assert answers[-1]["code"] == "too_many"
+        assert (await desk.ask("token", agent="ada"))["ok"]
 
 
 @pytest_twisted.ensureDeferred
