@@ -258,6 +258,11 @@ class Stranger:
                 self.send(frame(CLOSE, payload[:2]))
                 return int.from_bytes(payload[:2], "big") if payload else 1005
 
+    def shut(self) -> None:
+        """End it for whoever waits in another thread."""
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
+
     def close(self, hard: bool = False) -> None:
         self._reader.close()
         hang_up(self._line, hard)

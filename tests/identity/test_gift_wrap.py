@@ -140,6 +140,26 @@ def test_what_is_no_rumor_is_refused(rumor: Any) -> None:
     assert code(by_hand(json.dumps(rumor))) == "rumor"
 
 
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
+def test_any_text_is_no_rumor(text: str) -> None:
+    """Whatever an author seals, the reader gets a rumor or a `BadWrap`."""
+    assert code(by_hand(text)) == "rumor"
+
+
+@given(
+    st.sampled_from(sorted(RUMOR)),
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=6,
+    ),
+)
+def test_a_rumor_with_any_other_value_is_refused(name: str, value: Any) -> None:
+    """No field can be something else than it was when the rumor got its id."""
+    if value != RUMOR[name]:
+        assert code(by_hand(json.dumps({**RUMOR, name: value}))) == "rumor"
+
+
 def test_what_is_no_seal_is_refused() -> None:
     """A seal is of kind 13, without tags, and signed."""
     assert code(by_hand(json.dumps(RUMOR), kind=14)) == "seal"

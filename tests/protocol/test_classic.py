@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from realmd.errors import Fault
-from realmd.protocol.classic import MOST_LEVELS, WISHES, Wish, decode_ask, decode_ipc, decode_message
+from realmd.protocol.classic import (
+    MOST_LEVELS,
+    WISHES,
+    Wish,
+    decode_ask,
+    decode_ipc,
+    decode_message,
+    token_in,
+)
 from realmd.world.commands import COMMANDS, Command
 from realmd.world.queries import QUERIES, Query
 
@@ -105,6 +113,8 @@ def test_any_bytes_are_an_ask_or_a_sentence(data: bytes) -> None:
     """Whoever sends nonsense is told so; it never becomes an exception of another kind."""
     assert isinstance(decoded(decode_ipc, data), Command | Query | str)
     assert isinstance(decoded(decode_message, data), tuple | str)
+    assert isinstance(decoded(token_in, b'{"token":' + data), str | None)
+    assert isinstance(decoded(token_in, b'{"args":{"token":' + data), str | None)
     for name in ("register", "world-chat", "agent-request", "room-events", "no-such"):
         assert isinstance(decoded(decode_ask, name, data), Command | Query | str)
 
@@ -148,6 +158,16 @@ def test_what_a_viewer_wishes_comes_through_whole(wish: tuple[str, dict[str, Any
     assert type(found) is WISH_TYPES[kind]
     assert mark is None
     assert decode_message(msgspec.json.encode(found)) == (found, None)
+
+
+@given(JSON, JSON)
+def test_a_token_is_a_text_or_none(beside: Any, among: Any) -> None:
+    """A token that comes with a command is taken as it is, from beside its arguments or among them."""
+    found = decoded(token_in, json.dumps({"token": beside, "args": {"token": among}}).encode())
+    if isinstance(beside, str | None) and isinstance(among, str | None):
+        assert found == (beside or among)
+    else:
+        assert "expected `str | null`" in found
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400])

@@ -1,0 +1,1 @@
+"""A structured, seeded fuzz of the daemon's doors: docs/security.rst, "Fuzzing"."""
