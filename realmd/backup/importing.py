@@ -17,7 +17,7 @@ from ..storage.interface import Entry, StorageError
 from ..storage.store import Store
 from ..world import events
 from ..world.engine import Limits
-from ..world.model import Installed, Post, Profile
+from ..world.model import RESERVED, Installed, Post, Profile
 from ..world.tables import Changes, Tables
 from .legacy import Legacy
 from .manifest import BackupError
@@ -37,10 +37,10 @@ class Plan(Struct):
 
 def plan(tables: Tables, legacy: Legacy, inhabitants: Iterable[str], board_posts: int) -> Plan:
     """Put into `tables` what is new, and say what that was."""
-    made, taken_names = Plan(), set(inhabitants)
+    made, own = Plan(), {*inhabitants, *RESERVED}
     for profile in legacy.profiles:
-        if profile.agent_id in taken_names:
-            made.left.append(f"agent {profile.agent_id}: this name belongs to an inhabitant of the realm")
+        if profile.agent_id in own:
+            made.left.append(f"agent {profile.agent_id}: this name is the realm's own")
         else:
             _profile(made, tables, profile)
     _posts(made, tables, legacy.posts, board_posts)

@@ -20,10 +20,10 @@ from .activity import Activity
 from .atlas import Atlas
 from .caller import INSIDE, Caller
 from .commands import Command, Register
-from .model import OPERATOR, Body, Claim, Profile
+from .model import RESERVED, VISITOR, Body, Claim, Profile
 from .tables import Changes, Tables
 from .text.clean import Cleaner
-from .text.likeness import Likeness
+from .text.likeness import Reserved
 
 
 class Masked(tuple[events.Event, ...]):
@@ -83,12 +83,9 @@ class World:
         self.rng = rng
         self.tables = Tables()
         self.cleaner = Cleaner(limits.blocked_words)
-        #: The ids and names of the inhabitants and the operator, which nobody else's may look like.
-        self.residents = Likeness()
-        self.residents.put(OPERATOR, OPERATOR)
-        for being in atlas.inhabitants.values():
-            self.residents.put(f"{being.id}, by id", being.id)
-            self.residents.put(f"{being.id}, by name", being.name)
+        #: The ids and names of the inhabitants and of the realm itself, which nobody else's may look like.
+        beings = atlas.inhabitants.values()
+        self.reserved = Reserved((*RESERVED, *(b.id for b in beings), *(b.name for b in beings)), (VISITOR,))
         #: False while the store cannot commit: what needs a `seq` is refused.
         self.durable = True
         #: The realm is about to stop: nobody comes in any more.

@@ -51,9 +51,10 @@ class Emote(Durable, frozen=True, tag="emote"):
 
 
 class Chat(Durable, frozen=True, tag="chat"):
-    """An agent said something to everyone."""
+    """An agent said something to everyone; or the operator did, `by` whom nothing else can be."""
 
     text: str
+    by: Literal["operator"] | UnsetType = UNSET
 
 
 class Join(Durable, frozen=True, tag="join"):

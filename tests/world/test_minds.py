@@ -269,7 +269,7 @@ def test_the_dragon_welcomes_newcomers_together_and_once() -> None:
         realm.do(Register(agent_id=f"a{n}", name=f"Guest {n}"))
     realm.live(2)
     (welcome,) = realm.lines("shalom")
-    assert "Guest 0, Guest 1, Guest 2, Guest 3, Guest 4 and 3 more" in welcome
+    assert '"Guest 0", "Guest 1", "Guest 2", "Guest 3", "Guest 4" and 3 more' in welcome
     realm.do(WorldLeave(agent_id="a0"), Register(agent_id="a0"), Register(agent_id="late", name="Late"))
     realm.live(20)
     (second,) = realm.lines("shalom")[1:]
@@ -286,7 +286,7 @@ def test_the_dragon_sums_up_what_happened() -> None:
     realm = Realm(4)
     realm.visit()
     realm.live(5)
-    assert "In the last minute: Ann joined." in realm.ask("shalom", "shalom, what happened?")
+    assert 'In the last minute: "Ann" joined.' in realm.ask("shalom", "shalom, what happened?")
     realm.live(600)  # Ann falls silent and leaves, and comes back to ask
     realm.visit("bob", "Bob")
     realm.do(
@@ -297,9 +297,9 @@ def test_the_dragon_sums_up_what_happened() -> None:
     realm.live(60)
     answer = realm.ask("shalom", "Shalom: summary please")
     for part in (
-        "In the last 10 minutes: Bob and Ann joined, Ann and Bob left; shifts finished by",
-        '1 line was said, the last by Bob: "What a place, really {who}"',
-        "new on the board: Lamp oil wanted",
+        'In the last 10 minutes: "Bob" and "Ann" joined, "Ann" and "Bob" left; shifts finished by',
+        '1 line was said, the last by "Bob": "What a place, really {who}"',
+        'new on the board: "Lamp oil wanted"',
     ):
         assert part in answer
     assert "summary please" not in answer

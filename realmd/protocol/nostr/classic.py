@@ -92,16 +92,20 @@ def find_channel(events: Iterable[Published], room_id: str, authors: Sequence[st
     return min(found)[2] if found else None
 
 
-def message(room: Room, kind: str, body: bytes, created_at: int, max_bytes: int) -> Draft | None:
+def message(
+    room: Room, kind: str, body: bytes, created_at: int, max_bytes: int, by: str = ""
+) -> Draft | None:
     """The public event `body` (JSON, of that `worldType`) as a message of the room's channel.
 
+    `by` is who is behind it if no agent is: it has a tag, so that who reads only tags knows it, too.
     None if old readers do not know events of that kind, the room has no channel, or it gets larger
     than `max_bytes`: the log keeps those.
     """
     if kind not in SPOKEN or not room.channel_id:
         return None
     relay = room.relays[0] if room.relays else ""
-    draft = Draft(MESSAGE, created_at, (("e", room.channel_id, relay, "root"),), body.decode())
+    marks = (("by", by),) if by else ()
+    draft = Draft(MESSAGE, created_at, (("e", room.channel_id, relay, "root"), *marks), body.decode())
     return draft if len(draft.content) <= MOST_CONTENT and size(draft) <= max_bytes else None
 
 

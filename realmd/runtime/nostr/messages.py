@@ -23,6 +23,7 @@ AT_ONCE: Final = 20
 class _Head(Struct, rename="camel"):
     world_type: str
     timestamp: int
+    by: str = ""
 
 
 _head: Final = msgspec.json.Decoder(_Head)
@@ -60,7 +61,8 @@ class Messages:
         drafts = []
         for _, body in rows:
             head = _head.decode(body)
-            drafts.append(classic.message(room, head.world_type, body, head.timestamp // 1000, most))
+            at = head.timestamp // 1000
+            drafts.append(classic.message(room, head.world_type, body, at, most, by=head.by))
         events = [self._voice.key.sign(draft) for draft in drafts if draft is not None]
         if events:
             await self._outbox.add(events, {CURSOR: str(covered)})

@@ -7,13 +7,12 @@ from collections import Counter
 from msgspec import Struct, field
 
 from ..events import Board, Chat, Join, Leave, Work
-from .talk import MINUTE, listed, names
-from .untrusted import Untrusted
+from .talk import MINUTE, listed, names, who
 from .view import Heard, View
 
 #: How far back is told (ms), and how many happenings are kept (the oldest are forgotten first).
 SPAN, KEPT = 10 * MINUTE, 200
-NAME, QUOTE = 24, 80
+QUOTE, TITLE = 80, 40
 
 
 class Happening(Struct, frozen=True):
@@ -85,18 +84,20 @@ class Chronicle(Struct):
 def _noted(heard: Heard, view: View) -> Happening | None:
     """What is worth keeping of an event; talk of and with inhabitants is not."""
     event, words = heard.event, heard.words
-    who = view.names.get(event.agent_id, Untrusted(event.agent_id)).quoted(NAME) or "a stranger"
+    speaker = who(view, heard)
     if isinstance(event, Work) and event.phase == "finished":
         station = view.station(event.workstation_id)
-        return Happening(event.timestamp, "finished", who, station.name if station else event.workstation_id)
+        return Happening(
+            event.timestamp, "finished", speaker, station.name if station else event.workstation_id
+        )
     if isinstance(event, Board):
-        return Happening(event.timestamp, "noted", who, words.quoted(40))
+        return Happening(event.timestamp, "noted", speaker, f'"{words.quoted(TITLE)}"')
     if heard.trusted:
         return None
     if type(event) is Join:
-        return Happening(event.timestamp, "joined", words.quoted(NAME) or who)
+        return Happening(event.timestamp, "joined", words.named(speaker))
     if isinstance(event, Leave):
-        return Happening(event.timestamp, "left", who)
+        return Happening(event.timestamp, "left", speaker)
     if isinstance(event, Chat) and not names(words.raw, view.profile):
-        return Happening(event.timestamp, "said", who, words.quoted(QUOTE))
+        return Happening(event.timestamp, "said", speaker, words.quoted(QUOTE))
     return None

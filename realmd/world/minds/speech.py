@@ -9,8 +9,8 @@ from random import Random
 from ..commands import WorldChat
 from ..model import BIO_CUT
 from . import phrases
-from .talk import Talk, listed, questions, say, without_name
-from .untrusted import Untrusted, plain
+from .talk import Talk, listed, questions, say, who, without_name
+from .untrusted import plain
 from .view import View
 
 _TOPICS = tuple((name, re.compile(pattern)) for name, pattern in phrases.TOPICS)
@@ -39,10 +39,8 @@ def answers(
     said: list[WorldChat] = []
     for heard, last in questions(view, talk, now):
         topic = topic_of(without_name(heard.words.raw, view.profile))
-        speaker = heard.event.agent_id
-        who = view.names.get(speaker, Untrusted(speaker)).quoted(32) or "stranger"
         told = news(now) if topic == "news" else ""
-        text = rng.choice(voice[topic]).format(who=who, news=told, **facts(view, now))
+        text = rng.choice(voice[topic]).format(who=who(view, heard), news=told, **facts(view, now))
         said.append(say(view, talk, " ".join(text.split()) + (phrases.ENOUGH if last else "")))
     return said
 
@@ -81,7 +79,7 @@ def doing(view: View, now: int) -> str:
     if station is not None:
         return f"walking to {station.name} in {zone(station.zone)}"
     if walk.target_agent_id is not None:
-        there = (n.name.quoted(32) for n in view.neighbours if n.agent_id == walk.target_agent_id)
+        there = (n.name.named("someone") for n in view.neighbours if n.agent_id == walk.target_agent_id)
         return f"walking over to {next(there, 'someone')}"
     return f"walking to {zone(view.bound_for)}" if view.bound_for != view.zone else "strolling about"
 
@@ -97,7 +95,7 @@ def since(ms: int) -> str:
 def here(view: View) -> str:
     if not view.neighbours:
         return "nobody but myself"
-    told = [f"{n.name.quoted(32)} ({n.zone})" for n in view.neighbours[:TOLD]]
+    told = [f"{n.name.named('someone')} ({n.zone})" for n in view.neighbours[:TOLD]]
     return listed(told, max(0, view.present - 1 - len(told)))
 
 

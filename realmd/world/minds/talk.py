@@ -17,7 +17,7 @@ from msgspec import Struct, field
 
 from ..commands import WorldChat
 from ..events import Chat
-from ..model import TEXT_CUT, Profile
+from ..model import OPERATOR, TEXT_CUT, Profile
 from .untrusted import Untrusted
 from .view import Heard, View
 
@@ -75,6 +75,13 @@ def without_name(text: str, profile: Profile) -> str:
     return " ".join(_name_pattern(profile.name, profile.agent_id).sub(" ", text).split())
 
 
+def who(view: View, heard: Heard) -> str:
+    """What somebody who was heard is called in a sentence."""
+    if heard.operator:
+        return OPERATOR
+    return view.names.get(heard.event.agent_id, Untrusted(heard.event.agent_id)).named("stranger")
+
+
 def say(view: View, talk: Talk, text: str) -> WorldChat:
     """The command that says `text`; the line is remembered, to know its echo."""
     text = text[:TEXT_CUT]
@@ -128,7 +135,7 @@ def newcomers(talk: Talk, met: Iterable[tuple[str, Untrusted]], now: int, again:
         if (greeted is None or now - greeted >= again) and len(talk.waiting) < PARTNERS:
             talk.greeted.pop(agent_id, None)
             _remember(talk.greeted, agent_id, now, GREETED)
-            talk.waiting[agent_id] = name.quoted(32) or "stranger"
+            talk.waiting[agent_id] = name.named("stranger")
     if not talk.waiting or (talk.greeting_at is not None and now - talk.greeting_at < GREETING_PAUSE):
         return ""
     waiting = list(talk.waiting.values())

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+import re
+from typing import Final, NoReturn
 
 from msgspec import Struct
 
-#: So that nothing in a quotation can end it.
-_QUOTES = str.maketrans({'"': "'", "\u201c": "'", "\u201d": "'", "\u201e": "'", "\u00ab": "'", "\u00bb": "'"})
+from ..text.ink import ENDS
+from ..text.visible import has_ink
+
+#: How much of a name is repeated (characters).
+NAME: Final = 20
+#: What ends a sentence or leads into another: a name has none of it.
+_ENDS: Final = re.compile(rf"[{ENDS}:;\u2025\u2026\uff1a\uff1b]")
+#: So that nothing in a quotation can end it: double quotation marks of all kinds.
+_QUOTES: Final = str.maketrans(
+    dict.fromkeys(
+        '"\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u275d\u275e\u301d\u301e\u301f\uff02', "'"
+    )
+)
 
 
 class Untrusted(Struct, frozen=True):
@@ -22,6 +34,14 @@ class Untrusted(Struct, frozen=True):
     def quoted(self, limit: int) -> str:
         """The text made safe to repeat (see `plain`)."""
         return plain(self.raw, limit)
+
+    def named(self, otherwise: str) -> str:
+        """The text as somebody's name, for a sentence: in quotation marks, cut, and no sentence itself.
+
+        `otherwise` is said of whoever has no name left.
+        """
+        name = plain(_ENDS.sub(" ", self.raw), NAME)
+        return f'"{name}"' if has_ink(name) else otherwise
 
     def __str__(self) -> NoReturn:
         raise TypeError("words of others are quoted, not said as they are")

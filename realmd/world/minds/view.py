@@ -39,13 +39,14 @@ class World(Protocol):
 class Heard(Struct, frozen=True):
     """Something that happened; `words` are what was written with it: a line, a title, a note, a name.
 
-    They are trusted if they are an inhabitant's own.  The texts of `event` are the same, bare: a
-    mind looks at its kind, ids and times, and takes the words from here.
+    They are trusted if they are an inhabitant's own; `operator` if they are the operator's.  The texts of
+    `event` are the same, bare: a mind looks at its kind, ids and times, and takes the words from here.
     """
 
     event: Durable
     words: Untrusted
     trusted: bool = False
+    operator: bool = False
 
 
 class Neighbour(Struct, frozen=True):
@@ -140,17 +141,17 @@ def view_of(world: World, agent_id: str, heard: tuple[Durable, ...] = ()) -> Vie
 
 
 def _heard(event: Durable, atlas: Atlas) -> Heard:
-    words = ""
+    words, operator = "", False
     match event:
         case Chat():
-            words = event.text
+            words, operator = event.text, event.by == "operator"
         case Board():
             words = event.title
         case Work():
             words = event.note or ""
         case Join():
             words = event.name
-    return Heard(event, Untrusted(words), event.agent_id in atlas.inhabitants)
+    return Heard(event, Untrusted(words), event.agent_id in atlas.inhabitants, operator)
 
 
 def _neighbours(world: World, me: Body) -> tuple[Neighbour, ...]:

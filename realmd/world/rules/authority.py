@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -12,9 +10,6 @@ from .. import commands, events
 from ..caller import Caller
 from ..engine import World, rule
 from ..model import Identity
-
-#: Ids that only the page's visitors get.
-VISITOR: Final = "human-"
 
 
 def objection(world: World, agent_id: str, caller: Caller) -> str | None:

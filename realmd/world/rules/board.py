@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...errors import Refused
 from .. import commands, events
 from ..engine import World, rule
 from ..model import CONTENT_CUT, TITLE_CUT, Post
+from ..text.visible import has_ink
 from .presence import ensure_present
 from .speech import said
 
@@ -15,6 +17,8 @@ from .speech import said
 def post(world: World, command: commands.MoltbookPost, now: int) -> Iterator[events.Event]:
     yield from ensure_present(world, command.agent_id, now)
     title = world.cleaner.line(command.title, TITLE_CUT)
+    if not has_ink(title):
+        raise Refused("nothing_said")
     content = said(world, command.content, CONTENT_CUT)
     seq = world.seq()
     note = Post(f"p{seq}", title, command.agent_id, content, now)

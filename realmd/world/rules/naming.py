@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from ...errors import Refused
 from .. import commands
 from ..engine import World
-from ..model import BIO_CUT, NAME_CUT, Profile
-from ..text.visible import visible
+from ..model import BIO_CUT, NAME_CUT, VISITOR, Profile
+from ..text.visible import has_ink, on_one_line
 
 #: Of namesakes so many are numbered, from 2 on; those after them are told apart by their agentId.
 NUMBERED: Final = 9
@@ -21,8 +21,8 @@ _NUMBER: Final = re.compile(r" \([0-9]\)")
 
 def check_id(world: World, agent_id: str) -> None:
     """Refuse a new agentId that looks like one that is known, or has in it what is not seen."""
-    taken = world.tables.ids.like(agent_id, but=agent_id) or world.residents.like(agent_id)
-    if taken or visible(agent_id) != agent_id:
+    taken = world.tables.ids.like(agent_id, but=agent_id) or world.reserved.like(agent_id)
+    if taken or on_one_line(agent_id) != agent_id or not has_ink(agent_id):
         raise Refused("look_alike")
 
 
@@ -32,7 +32,7 @@ def described(world: World, command: commands.Register, old: Profile | None) -> 
     given: dict[str, Any] = {}
     if command.name is not UNSET or old is None:
         name = "" if command.name is UNSET else line(command.name, NAME_CUT)
-        given["name"] = name_for(world, command.agent_id, name or command.agent_id, old)
+        given["name"] = name_for(world, command.agent_id, name if has_ink(name) else command.agent_id, old)
     if command.bio is not UNSET:
         given["bio"] = world.cleaner.text(command.bio, BIO_CUT)
     if command.pubkey is not UNSET:
@@ -54,11 +54,13 @@ def described(world: World, command: commands.Register, old: Profile | None) -> 
 def name_for(world: World, agent_id: str, name: str, old: Profile | None) -> str:
     """`name`, marked if somebody known goes by one that looks like it.
 
-    The names of inhabitants, and of agents whose key is proven, are theirs alone.
+    The names of inhabitants, and of agents whose key is proven, are theirs alone; those of the realm
+    itself are nobody's.
     """
     if old is not None and name == old.name:
         return name
-    if world.residents.like(name) is not None:
+    itself = name == agent_id and agent_id.startswith(VISITOR)
+    if world.reserved.like(name) and not itself:
         raise Refused("look_alike")
     names = world.tables.names
     holder = names.like(name, but=agent_id)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ...errors import Refused
 from .. import commands, events
 from ..engine import World, rule
-from ..model import OPERATOR, PALETTE, Body, Profile
+from ..model import PALETTE, RESERVED, VISITOR, Body, Profile
 from . import authority, naming
 from .work import release, release_if_away
 
@@ -19,7 +19,7 @@ from .work import release, release_if_away
 @rule(commands.Register)
 def register(world: World, command: commands.Register, now: int) -> Iterator[events.Event]:
     name = command.agent_id
-    if name in world.atlas.inhabitants or name == OPERATOR or name.startswith(authority.VISITOR):
+    if name in world.atlas.inhabitants or name in RESERVED or name.startswith(VISITOR):
         raise Refused("reserved")
     yield from _admit(world, command, now, player=False)
 
@@ -123,7 +123,7 @@ def expire(world: World, agent_id: str, now: int) -> Iterator[events.Event]:
 
 def _admit(world: World, command: commands.Register, now: int, player: bool) -> Iterator[events.Event]:
     old = world.tables.profiles.get(command.agent_id)
-    if old is None:
+    if old is None and not player:
         naming.check_id(world, command.agent_id)
     if world.body(command.agent_id) is None:
         _need_seat(world)

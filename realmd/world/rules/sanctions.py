@@ -94,9 +94,8 @@ def expel(world: World, command: commands.Expel, now: int) -> Iterator[events.Ev
 
 @rule(commands.Announce)
 def announce(world: World, command: commands.Announce, now: int) -> Iterator[events.Event]:
-    yield events.Chat(
-        agent_id=OPERATOR, timestamp=now, seq=world.seq(), text=said(world, command.text, TEXT_CUT)
-    )
+    text = said(world, command.text, TEXT_CUT)
+    yield events.Chat(agent_id=OPERATOR, timestamp=now, seq=world.seq(), text=text, by="operator")
 
 
 @rule(commands.RevokeOwner)

@@ -13,7 +13,7 @@ from ...errors import Refused
 from .. import commands, events
 from ..engine import World, rule
 from ..model import CONTENT_CUT, TEXT_CUT, Request
-from ..text.visible import visible
+from ..text.visible import has_ink, visible
 from .presence import ensure_present
 
 
@@ -97,7 +97,7 @@ def respond(world: World, command: commands.AgentRespond, now: int) -> Iterator[
 def said(world: World, text: str, limit: int) -> str:
     """`text` as others may see it, at most `limit` characters."""
     cleaned = world.cleaner.text(text, limit)
-    if not cleaned:
+    if not has_ink(cleaned):
         raise Refused("nothing_said")
     return cleaned
 

@@ -1,9 +1,10 @@
 """Characters that one does not see, and that change what one sees, taken out of text.
 
 Control characters, bidirectional overrides and isolates (the "Trojan Source" ones), zero-width
-characters, tags and variation selectors that carry hidden bytes.  What is needed to write a
-language or an emoji stays: joiners between letters that join or between emoji, the presentation of
-an emoji, three flags, and direction marks in text that has letters written from right to left.
+characters, fillers, private use, tags and variation selectors that carry hidden bytes: what `ink`
+has as ignored.  What is needed to write a language or an emoji stays: joiners between letters that
+join or between emoji, the presentation of an emoji, three flags, and direction marks in text that
+has letters written from right to left.
 """
 
 from __future__ import annotations
@@ -12,20 +13,15 @@ import re
 import unicodedata
 from typing import Final
 
-#: Everything of the kinds Cc, Cf, Cs, Zl and Zp and every invisible letter or selector, but for tab,
-#: line feed, and the format characters of Arabic, Syriac and Kaithi that are seen.
-INVISIBLE: Final = (
-    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
-    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
+from .ink import IGNORED, MARKS, SPACES, UNASSIGNED
+
 _BREAK: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _FLAG: Final = "\U0001f3f4"
 _FLAGS: Final = tuple(
     "".join(chr(0xE0000 + ord(c)) for c in region) + "\U000e007f" for region in ("gbeng", "gbsct", "gbwls")
 )
 #: A flag's tags are taken as one, anything else character by character.
-_SUSPECT: Final = re.compile(rf"(?<={_FLAG})(?:{'|'.join(_FLAGS)})|[{INVISIBLE}]")
+_SUSPECT: Final = re.compile(rf"(?<={_FLAG})(?:{'|'.join(_FLAGS)})|[{IGNORED}]")
 _NON_JOINER, _JOINER = "\u200c", "\u200d"
 _PRESENTATION: Final = "\ufe0e\ufe0f"
 _DIRECTION: Final = re.compile("[\u061c\u200e\u200f]")
@@ -36,7 +32,11 @@ _RIGHT_TO_LEFT: Final = re.compile(
 )
 _KEYCAPS: Final = frozenset("0123456789#*")
 _PUNCTUATION_EMOJI: Final = frozenset("\u203c\u2049\u3030\u303d")
-_BLANKS: Final = re.compile(r"\s++")
+_BLANKS: Final = re.compile(rf"[{SPACES}]++")
+#: Accents and vowel signs with no letter under them, and what joins them.
+_STRAY: Final = re.compile(rf"(?:\A|(?<=[{SPACES}{UNASSIGNED}]))[{MARKS}\u200c\u200d\ufe0e\ufe0f]++")
+#: What one sees by itself; what stands only beside something else is none of it.
+_INK: Final = re.compile(rf"[^{IGNORED}{SPACES}{UNASSIGNED}{MARKS}]")
 
 
 def visible(text: str) -> str:
@@ -56,8 +56,13 @@ def visible(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """`text` made visible, every run of blanks one space, none at its ends."""
-    return _BLANKS.sub(" ", visible(text)).strip()
+    """`text` made visible, every run of blanks one space, none at its ends, no mark on nothing."""
+    return _BLANKS.sub(" ", _STRAY.sub("", visible(text))).strip(" ")
+
+
+def has_ink(text: str) -> bool:
+    """Whether there is anything to be seen in `text`: not blanks only, nor marks on nothing."""
+    return _INK.search(text) is not None
 
 
 def _judged(found: re.Match[str]) -> str:
