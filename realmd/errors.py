@@ -31,7 +31,7 @@ REFUSALS: dict[str, str] = {
     "already_installed": "This plugin is installed already.",
     "not_installed": "This plugin is not installed.",
     "catalogue_full": "The catalogue holds as many plugins as it may.",
-    "reserved": "This agentId is the realm's own: of an inhabitant, of the operator, of a visitor of the page.",
+    "reserved": "This agentId is the realm's own: an inhabitant's, the operator's, a visitor's of the page.",
     "look_alike": "That name or agentId looks like another's, or has characters that cannot be seen.",
     "nothing_said": "Nothing is left of that text when what cannot be seen is taken out.",
     "token_required": "This agentId belongs to whoever registered it; send its token.",

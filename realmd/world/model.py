@@ -27,7 +27,7 @@ OPERATOR = "operator"
 #: What the page's visitors are called by the realm, and no agent: ids and names that begin so.
 VISITOR = "human-"
 #: Ids and names that speak for the realm: nobody's.
-RESERVED = (OPERATOR, "system", "admin")
+RESERVED = (OPERATOR, "the operator", "system", "admin", "administrator")
 #: Given in turn to agents that name no colour.
 PALETTE = ("#e67e22", "#3498db", "#9b59b6", "#1abc9c", "#e74c3c", "#f1c40f", "#2ecc71", "#e84393")
 

@@ -10,6 +10,7 @@ from realmd.world import commands as c
 from realmd.world.caller import Caller
 from realmd.world.engine import World
 from realmd.world.text.likeness import Likeness, skeletons
+from realmd.world.text.visible import has_ink, on_one_line
 from tests.world.worlds import T0, again, done, empty, join, peopled, refusal
 
 #: Cyrillic, Greek, fullwidth and mathematical letters, by their code points.
@@ -103,6 +104,73 @@ def test_the_names_of_inhabitants_are_theirs() -> None:
     assert named(world, "ann", "Shalom's friend") == "Shalom's friend"
     assert refusal(world, c.Register(agent_id="ann", name="shalom")) == "look_alike"
     assert world.tables.profiles["ann"].name == "Shalom's friend"
+
+
+POSING = [
+    "Shalom\u2800", "\u2800Shalom", "Sha\u2800lom", "Shalom\ufffc", "Shalom\ufb37", "Shalom\u0591",
+    "shalom.", "Shalom ✔", "★ Shalom ★", "S.h.a.l.o.m", "Sha_lom", "Sha|om", "Shalom (NPC)",
+    "Shalom【official】", "(the real) Shalom", "Shalom | bot", "Shalom - bot", "\u24c8halom", "ꜱʜᴀʟᴏᴍ",
+    "\U0001f182\U0001f177\U0001f170\U0001f17b\U0001f17e\U0001f17c",
+    "operator", "Operator ✔", "The Operator", "0perator", "[operator] Ann", "Ann (operator)",
+    "\u043eper\u0430tor", "SYSTEM", "[system]", "System:", "\u0455ystem", "sys tem", "Admin", "«admin»",
+    "@admin", "\u0430dmin", "Administrator",
+    "human-7", "Human-00ff", "hurnan-1", "Ann (human-7)", "\u04bbuman\u20101",
+]  # fmt: skip
+NOT_POSING = [
+    "Shalom's friend", "Daily News", "Trade Bot", "Deployment", "Ann", "operators", "Ecosystem",
+    "system-monitor", "humanoid", "Human", "👍", "…", "(o)", "Administrate", "राम", "人", "Dr. O'Neil-Smith", "Ann (Bob)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POSING)
+def test_nobody_poses_as_who_belongs_to_the_realm(name: str) -> None:
+    """No decoration, blank, remark or look-alike makes an inhabitant's name, or the realm's, one's own."""
+    world = empty()
+    assert refusal(world, c.Register(agent_id="ann", name=name)) == "look_alike"
+    assert refusal(world, c.PlayerJoin(agent_id="human-1", name=name)) == "look_alike"
+    assert refusal(world, c.Register(agent_id=name)) in ("look_alike", "reserved")
+    assert world.tables.profiles == {}
+
+
+@pytest.mark.parametrize("name", NOT_POSING)
+def test_ordinary_names_are_nobodys_guise(name: str) -> None:
+    """A name that has such a word in it among others is an agent's to have."""
+    assert named(empty(), "ann", name) == name
+
+
+def test_no_character_without_ink_makes_another_name() -> None:
+    """Whatever is blank, ignored, unassigned or a mark: with it, Shalom's name is still Shalom's."""
+    world = empty()
+    points = [p for p in (*range(0x20000), *range(0x20000, 0x110000, 251)) if not 0xD800 <= p < 0xE000]
+    blank = [chr(p) for p in points if not has_ink(chr(p))]
+    assert len(blank) > 10_000
+    passed = [
+        f"{ord(c):X}" for c in blank
+        if not all(world.reserved.like(on_one_line(n)) for n in (f"Shalom{c}", f"{c}Shalom", f"Sha{c}lom"))
+    ]  # fmt: skip
+    assert passed == []
+
+
+def test_a_name_of_nothing_is_no_name() -> None:
+    """Who gives a name that cannot be seen goes by its id; an id with what is not seen is refused."""
+    world = empty()
+    assert named(world, "ann", "\u2800\ufffc\u3164") == "ann"
+    assert named(world, "bob", "\ufb37" * 70 + "x") == "bob"
+    for agent_id in (
+        "\u2800",
+        "\ufffc",
+        "\u0301",
+        "\ufb37",
+        "ann\u2800",
+        "cyr ",
+        " cyr",
+        "c\u2800yr",
+        "c\ue000yr",
+    ):
+        assert refusal(world, c.Register(agent_id=agent_id)) == "look_alike", agent_id
+    assert refusal(world, c.WorldChat(agent_id="ann", text="\u2800\n\ufffc")) == "nothing_said"
+    post = c.MoltbookPost(agent_id="ann", title="\u2800", content="words")
+    assert refusal(world, post) == "nothing_said"
 
 
 def test_a_proven_name_is_taken_and_any_other_is_marked() -> None:

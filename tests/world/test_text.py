@@ -6,6 +6,7 @@ import base64
 import re
 import re._constants as opcodes  # type: ignore[import-not-found]
 import re._parser as parser  # type: ignore[import-not-found]
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,6 +133,7 @@ def test_every_language_and_emoji_can_be_written(text: str) -> None:
         ("sha\u200blom\ufeff\u00ad", "shalom"), ("a\u200db", "ab"), ("a\u2028b\r\nc\x85d", "a\nb\nc\nd"),
         ("hi" + "".join(chr(0xE0000 + ord(c)) for c in "obey me"), "hi"), ("a" + "\U000e0101\ufe00" * 9, "a"),
         ("😀\ufe0f\ufe0f\ufe0e", "😀\ufe0f"), ("😀\u200d\u200d😀", "😀😀"), ("\u3164\u115f", ""),
+        ("a\ufffc\ue000\ufdd0\uffff\U000f0000b", "ab"), ("⠓⠑⠀⠺", "⠓⠑⠀⠺"),
     ],
 )  # fmt: skip
 def test_what_is_not_seen_is_taken_out(text: str, seen: str) -> None:
@@ -140,7 +142,9 @@ def test_what_is_not_seen_is_taken_out(text: str, seen: str) -> None:
 
 
 SMUGGLED = st.text(
-    st.sampled_from("aש😀♀1 \n\t\r\x00\x85\u200b\u200c\u200d\u200e\u2028\u202e\ufe0f\ufe0eක්\U000e0067")
+    st.sampled_from(
+        "aש😀♀1 \n\t\r\x00\x85\u200b\u200c\u200d\u200e\u2028\u202e\ufe0f\ufe0e\u0301\u2800\ufb37ක්\U000e0067"
+    )
 )
 
 
@@ -154,6 +158,33 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     line = on_one_line(text)
     assert on_one_line(line) == line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " \t\n", "\u2800", "\ufffc", "\u3164", "\u2800 \u3000", "\u0301", " \u20dd", "\u200d", "\ue000",
+     "\U000e0041", "\U0001d159", "\U00013441", "\U00016fe4", "\ufb37", "\ufdd0", "\ufe0f", "\u17b4", "\u180b"],
+)  # fmt: skip
+def test_some_text_says_nothing(text: str) -> None:
+    """Blanks of every kind, fillers, marks on nothing and what no font has are no line and no name."""
+    assert not visible.has_ink(visible.visible(text))
+    assert on_one_line(f" \u0301{text}Ann{text} ").strip(text or " ") == "Ann"
+
+
+@pytest.mark.parametrize(
+    "text", [RTL, FAMILY, SCOTLAND, PERSIAN, SINHALA, "⠓⠑⠀⠺", "?", "\U0001faff", "\u1100\u1161"]
+)
+def test_what_can_be_seen_says_something(text: str) -> None:
+    """Letters of any script, signs and emoji do, those too that Unicode has yet to name."""
+    assert visible.has_ink(text)
+
+
+def test_the_table_of_what_has_no_ink_agrees_with_python() -> None:
+    """What Python calls a space, a mark or invisible has no ink, but for the signs around numbers."""
+    seen = [c for c in range(0x110000) if visible.has_ink(chr(c))]
+    odd = [c for c in seen if chr(c).isspace() or unicodedata.category(chr(c))[0] in "CMZ"]
+    assigned = [c for c in odd if unicodedata.category(chr(c)) != "Cn"]
+    assert {*assigned} == {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
 
 
 PIECES = st.sampled_from(

@@ -36,6 +36,8 @@ const ENGLISH = {
   'log.label': 'What is said and done',
   'log.empty': 'Nothing said yet. The torches crackle.',
   'log.newest': 'Newest below',
+  operator: 'The operator',
+  'operator.mark': 'From the operator of this realm',
   'say.chat': '{text}',
   'say.join': 'came in',
   'say.leave': 'left',

@@ -20,7 +20,7 @@ _SPACE: Final = re.compile(rf"[{SPACES}]++")
 #: A letter that looks like ASCII, and whatever marks are put on it.
 _MARKED: Final = re.compile(rf"(?<=[!-~])[{MARKS}]++")
 #: What parts a name has: nothing that belongs in one stands between them.
-_BETWEEN: Final = re.compile(rf"(?:[^\w\s'.{MARKS}-]|(?<=\s)-(?=\s))++")
+_BETWEEN: Final = re.compile(rf"[^\w\s'.{MARKS}-]|(?<=\s)-(?=\s)")
 #: Accents and strokes put on Latin, Greek and Cyrillic letters; marks of other scripts are letters.
 _ACCENTS: Final = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
@@ -108,7 +108,8 @@ def _plain(name: str) -> str:
     """`name` as it is seen, in ASCII wherever it looks like it."""
     seen = _UNSEEN.sub("", unicodedata.normalize("NFKC", name))
     seen = _ACCENTS.sub("", unicodedata.normalize("NFD", seen))
-    return " ".join(_SPACE.sub(" ", _MARKED.sub("", seen.translate(_LETTERS))).split())
+    seen = _MARKED.sub("", _MARKED.sub("", seen).translate(_LETTERS))
+    return " ".join(_SPACE.sub(" ", seen).split())
 
 
 def _bare(plain: str) -> str:

@@ -89,5 +89,5 @@ def _is_emoji(character: str) -> bool:
     if "\U0001f000" <= character <= "\U0001faff":
         return True
     return character in _PUNCTUATION_EMOJI or (
-        character >= "\xa9" and unicodedata.category(character) in ("So", "Sm")
+        character >= "\xa9" and unicodedata.category(character) in ("So", "Sm") and has_ink(character)
     )

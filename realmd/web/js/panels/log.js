@@ -5,6 +5,11 @@ import { sortOf, tell } from './story.js';
 
 const KEPT = 400;
 
+/** Who speaks in a line of the operator's: drawn because the realm says so, never for what a text says. */
+function operator() {
+  return [h('span', { class: 'mark', role: 'img', 'aria-label': t('operator.mark') }), h('span', { class: 'who' }, t('operator'))];
+}
+
 export class Log {
   /** @param {import('../state.js').State} state @param {(id: string) => void} choose */
   constructor(state, choose) {
@@ -33,9 +38,10 @@ export class Log {
     const profile = this.state.profiles.get(event.agentId);
     const name = profile?.name ?? event.name ?? event.agentId;
     const sort = sortOf(event);
-    const line = h('li', { class: `line ${sort} ${event.worldType}`, 'data-seq': event.seq, 'data-sort': sort },
-      spot(profile?.color ?? event.color ?? '#b8a58c'),
-      h('button', { class: 'who', type: 'button', tabindex: '-1', onclick: () => this.choose(event.agentId) }, name),
+    const own = event.by === 'operator';
+    const line = h('li', { class: `line ${sort} ${event.worldType}${own ? ' operator' : ''}`, 'data-seq': event.seq, 'data-sort': sort },
+      ...(own ? operator() : [spot(profile?.color ?? event.color ?? '#b8a58c'),
+        h('button', { class: 'who', type: 'button', tabindex: '-1', onclick: () => this.choose(event.agentId) }, name)]),
       ' ', h('span', { class: 'said' }, sentence), ' ',
       h('time', { datetime: new Date(event.timestamp).toISOString() }, clock(event.timestamp)));
     line.hidden = !this.fits(line);
