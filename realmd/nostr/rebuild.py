@@ -20,7 +20,7 @@ from ..storage.interface import Entry, StorageError
 from ..storage.publications import Publications
 from ..storage.store import Store
 from ..world import events
-from ..world.rules.authority import VISITOR
+from ..world.model import VISITOR
 from ..world.tables import Tables
 
 #: Events written in one transaction.

@@ -11,13 +11,18 @@ from twisted.internet import reactor
 
 from tests.realm import ipc, realm_up
 
-from . import forgeries, strangers
+from . import forgeries, posing, strangers
 from .conftest import Withstands
 
 
 def test_impersonation(withstands: Withstands) -> None:
     """By no door does a stranger do or read anything of an agent that is not its own."""
     withstands(strangers.IMPERSONATION)
+
+
+def test_posing(withstands: Withstands) -> None:
+    """No stranger has a name that is read as an inhabitant's or the realm's own, nor the operator's mark."""
+    withstands(posing.POSING)
 
 
 def test_token_forgery(withstands: Withstands) -> None:

@@ -118,7 +118,8 @@ POSING = [
 ]  # fmt: skip
 NOT_POSING = [
     "Shalom's friend", "Daily News", "Trade Bot", "Deployment", "Ann", "operators", "Ecosystem",
-    "system-monitor", "humanoid", "Human", "👍", "…", "(o)", "Administrate", "राम", "人", "Dr. O'Neil-Smith", "Ann (Bob)",
+    "system-monitor", "humanoid", "Human", "👍", "…", "(o)", "Administrate", "राम", "人",
+    "Dr. O'Neil-Smith", "Ann (Bob)",
 ]  # fmt: skip
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from realmd.errors import Rejection
+from realmd.protocol.classic import decode_ipc
 from realmd.world import commands as c
 from realmd.world import events
 from realmd.world.caller import Caller
 from realmd.world.engine import World
+from realmd.world.events import JOURNALLED
 from realmd.world.model import OPERATOR, Sanction
 from realmd.world.rules.sanctions import identify
 from realmd.world.sanctions import Sanctions, in_force
-from tests.world.worlds import T0, again, done, empty, refusal
+from tests.world.worlds import T0, again, done, empty, peopled, refusal
 
 KEY, OTHER = "a" * 64, "b" * 64
 
@@ -151,10 +156,24 @@ def test_the_operator_speaks_under_a_name_of_its_own() -> None:
     """Everyone hears it as a chat of `operator`, an id that nobody else can have or come near."""
     world = empty()
     (said,) = done(world, c.Announce(text="Back in five."))
-    assert (said.agent_id, said.text) == (OPERATOR, "Back in five.")
+    assert (said.agent_id, said.text, said.by) == (OPERATOR, "Back in five.", "operator")
     assert refusal(world, c.Register(agent_id=OPERATOR)) == "reserved"
     assert refusal(world, c.Register(agent_id="0perator")) == "look_alike"
     assert refusal(world, c.Register(agent_id="ann", name="Operator")) == "look_alike"
+
+
+def test_the_operators_mark_is_kept_and_given_to_nobody_else() -> None:
+    """It is in the journal as in the event; older chats have none, nor has an agent that asks for it."""
+    world = peopled("ann")
+    (mine,) = done(world, c.Announce(text="Back in five."))
+    kept = msgspec.json.encode(mine)
+    assert json.loads(kept)["by"] == "operator"
+    assert msgspec.json.decode(kept, type=JOURNALLED) == mine
+    old = {"worldType": "chat", "agentId": OPERATOR, "timestamp": 1, "seq": 1, "text": "hi"}
+    assert msgspec.json.decode(json.dumps(old), type=JOURNALLED).by is UNSET
+    asked = {"command": "world-chat", "args": {"agentId": "ann", "text": "hi", "by": "operator"}}
+    (said,) = done(world, decode_ipc(json.dumps(asked).encode()))
+    assert b'"by"' not in msgspec.json.encode(said)
 
 
 def test_an_owner_revoked_loses_all_its_agents() -> None:

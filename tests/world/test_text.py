@@ -163,7 +163,8 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", " \t\n", "\u2800", "\ufffc", "\u3164", "\u2800 \u3000", "\u0301", " \u20dd", "\u200d", "\ue000",
-     "\U000e0041", "\U0001d159", "\U00013441", "\U00016fe4", "\ufb37", "\ufdd0", "\ufe0f", "\u17b4", "\u180b"],
+     "\U000e0041", "\U0001d159", "\U00013441", "\U00016fe4", "\ufb37", "\ufdd0", "\ufe0f", "\u17b4",
+     "\u180b"],
 )  # fmt: skip
 def test_some_text_says_nothing(text: str) -> None:
     """Blanks of every kind, fillers, marks on nothing and what no font has are no line and no name."""

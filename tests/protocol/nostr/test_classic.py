@@ -69,6 +69,9 @@ def test_what_old_readers_know_is_said_in_the_channel() -> None:
     assert (draft.kind, draft.tags) == (42, (("e", CHANNEL, "wss://one.example", "root"),))
     message = {"worldType": "chat", "agentId": "a", "timestamp": 5, "seq": 7, "text": "hi"}
     assert json.loads(draft.content) == message
+    own = classic.message(ROOM, "chat", chat, NOW, 8192, by="operator")
+    assert own is not None
+    assert own.tags == (*draft.tags, ("by", "operator"))
     assert classic.message(ROOM, "chat", chat, NOW, 300) is None
     assert classic.message(structs.replace(ROOM, channel_id=None), "chat", chat, NOW, 8192) is None
     for kind in ("position", "action", "message", "request", "response", "work"):
@@ -79,6 +82,7 @@ def test_what_old_readers_know_is_said_in_the_channel() -> None:
     ("message", "ask"),
     [
         ({"worldType": "chat", "text": "hi"}, commands.WorldChat(agent_id="a", text="hi")),
+        ({"worldType": "chat", "text": "x", "by": "operator"}, commands.WorldChat(agent_id="a", text="x")),
         ({"worldType": "emote", "emote": "happy"}, commands.WorldEmote(agent_id="a")),
         ({"worldType": "action", "action": "wave"}, commands.WorldAction(agent_id="a", action="wave")),
         (
