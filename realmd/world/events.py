@@ -51,7 +51,7 @@ class Emote(Durable, frozen=True, tag="emote"):
 
 
 class Chat(Durable, frozen=True, tag="chat"):
-    """An agent said something to everyone; or the operator did, `by` whom nothing else can be."""
+    """An agent said something to everyone; or the operator did, as `by` says, which no agent can set."""
 
     text: str
     by: Literal["operator"] | UnsetType = UNSET

@@ -36,3 +36,4 @@ def test_the_operators_mark_is_drawn_for_no_text(daemon: Daemon, open_page: Open
     assert page.locator("#log .line", has_text="Mallory").locator(".spot").count() >= len(POSING)
     assert violations(page) == []
     keep(page, "operator")
+    assert daemon.ask("world-leave", agentId="mallory")["ok"]
