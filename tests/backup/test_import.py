@@ -69,7 +69,7 @@ def test_all_of_it_is_taken_over(home: Home, old: Path, start: Callable[..., Any
     for line in (
         "imported agent realm", "imported agent bare", "imported note 'Second' by realm",
         "imported plugin weather 1.2.0", 'imported room.name = "Old Realm"', "imported workstation tea-table",
-        "skipped  agent shalom: this name belongs to an inhabitant", "skipped  profiles.json: entry 4",
+        "skipped  agent shalom: this name is the realm's own", "skipped  profiles.json: entry 4",
         "skipped  profiles.json: entry 5: is no object", "skipped  moltbook.json: entry 3: has no content",
         "skipped  workstation in-a-wall: workstation in-a-wall at (-20, -20) stands inside building moltbook",
         "skipped  workstation no-skill", "skipped  NOSTR_KEY: means nothing",
