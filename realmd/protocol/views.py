@@ -129,7 +129,7 @@ def reply(world: World, room: Room, command: commands.Command, happened: tuple[A
         case commands.AgentRequest():
             answer["requestId"] = durable[-1].request_id
         case commands.ClawhubPublish():
-            answer["skill"] = durable[-1].plugin
+            answer["skill"] = durable[0].plugin
         case commands.ClawhubInstall():
             answer["installed"] = durable[-1].installed
     return answer

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from .bounds import cut
 from .model import (
     Body,
     Claim,
@@ -67,6 +68,8 @@ class Tables:
         #: The sanctions, found by whom they are on.
         self.standing = Sanctions()
         self.seq = 0
+        #: The profiles that were larger than they may be when they were loaded.
+        self.shortened: list[str] = []
         self._before: list[tuple[str, str, Struct | None]] = []
         self._seq_before = 0
 
@@ -79,7 +82,10 @@ class Tables:
         """Start from what the store kept."""
         for kind in KINDS:
             self.rows(kind).update(rows.get(kind, {}))
-        for agent_id in self.profiles:
+        for agent_id, kept in self.profiles.items():
+            if (profile := cut(kept)) != kept:
+                self.profiles[agent_id] = profile
+                self.shortened.append(agent_id)
             self._index("profiles", agent_id)
         for id in self.sanctions:
             self._index("sanctions", id)
@@ -90,6 +96,9 @@ class Tables:
         return self.seq
 
     def put(self, kind: str, key: str, value: Struct) -> None:
+        """Keep a row; a profile, whoever it comes from, within its bounds."""
+        if isinstance(value, Profile):
+            value = cut(value)
         table = self.rows(kind)
         self._before.append((kind, key, table.get(key)))
         table[key] = value
