@@ -24,6 +24,7 @@ from ..world.tables import Changes, Tables
 from .legacy import Legacy
 from .manifest import BackupError
 
+
 class Plan(Struct):
     """What an import does: events to journal, a line for each thing taken and each left."""
 

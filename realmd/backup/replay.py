@@ -83,6 +83,8 @@ class Replay:
             self.tables.put("installed", event.skill_id, _installed(event, event.installed))
         elif event.phase == "uninstalled":
             self.tables.drop("installed", event.skill_id)
+        elif event.phase == "unpublished":
+            self.tables.drop("plugins", event.skill_id)
 
     def _requested(self, event: events.Requested) -> None:
         asked = Request(

@@ -295,6 +295,15 @@ class Announce(Command, frozen=True, tag="announce"):
     agent_id: AgentId | None = None
 
 
+class Remove(Command, frozen=True, tag="remove"):
+    """The operator takes a plugin out of the room, and with `unpublish` out of the catalogue."""
+
+    public: ClassVar[bool] = False
+    skill_id: str
+    unpublish: bool = False
+    agent_id: AgentId | None = None
+
+
 class CatalogueFound(Command, frozen=True, tag="catalogue-found"):
     """The plugin folders were read; these are the plugins in them."""
 

@@ -114,7 +114,7 @@ class Board(Durable, frozen=True, tag="board"):
 class Catalogue(Durable, frozen=True, tag="catalogue"):
     """The plugin catalogue changed."""
 
-    phase: Literal["published", "installed", "uninstalled"]
+    phase: Literal["published", "installed", "uninstalled", "unpublished"]
     skill_id: str
     plugin: Plugin | UnsetType = UNSET
     installed: Installed | UnsetType = UNSET

@@ -7,6 +7,7 @@ never happened.  `seal` cuts the changes into batches, one a commit.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -65,6 +66,8 @@ class Tables:
         #: What the profiles are called, to find those that look alike.
         self.names = Likeness()
         self.ids = Likeness()
+        #: The agentIds of the profiles, sorted, to list them by the page.
+        self.order: list[str] = []
         #: The sanctions, found by whom they are on.
         self.standing = Sanctions()
         self.seq = 0
@@ -156,9 +159,14 @@ class Tables:
         if kind != "profiles":
             return
         profile = self.profiles.get(key)
+        at = bisect_left(self.order, key)
+        listed = self.order[at : at + 1] == [key]
         if profile is None:
             self.names.drop(key)
             self.ids.drop(key)
+            del self.order[at : at + listed]
         else:
             self.names.put(key, profile.name)
             self.ids.put(key, key)
+            if not listed:
+                self.order.insert(at, key)

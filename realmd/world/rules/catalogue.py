@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import UNSET
 
@@ -13,6 +13,7 @@ from ..engine import World, rule
 from ..model import (
     DESCRIPTION_CUT,
     ID_CUT,
+    OPERATOR,
     SKILL_NAME_CUT,
     TAG_CUT,
     TAGS,
@@ -67,11 +68,11 @@ def install(world: World, command: commands.ClawhubInstall, now: int) -> Iterato
     if version is None:
         raise Refused("not_found")
     there = world.tables.installed.get(skill_id)
-    if there is not None and (there.version == version or not _may(world, there.installed_by, installer)):
+    if there is not None and (there.version == version or there.installed_by != installer):
         raise Refused("already_installed")
     if there is None and len(world.tables.installed) >= world.limits.plugins:
         raise Refused("catalogue_full")
-    installed = Installed(skill_id, version, now, there.installed_by if there else installer)
+    installed = Installed(skill_id, version, now, installer)
     world.tables.put("installed", skill_id, installed)
     yield events.Catalogue(
         agent_id=installer or ROOM, timestamp=now, seq=world.seq(),
@@ -85,12 +86,29 @@ def uninstall(world: World, command: commands.ClawhubUninstall, now: int) -> Ite
     installed = world.tables.installed.get(skill_id)
     if installed is None:
         raise Refused("not_installed")
-    if not _may(world, installed.installed_by, sender):
+    if installed.installed_by != sender:
         raise Refused("not_installer")
     world.tables.drop("installed", skill_id)
     yield events.Catalogue(
         agent_id=sender or ROOM, timestamp=now, seq=world.seq(), phase="uninstalled", skill_id=skill_id
     )
+
+
+@rule(commands.Remove)
+def remove(world: World, command: commands.Remove, now: int) -> Iterator[events.Event]:
+    gone: list[tuple[str, Literal["uninstalled", "unpublished"]]] = [("installed", "uninstalled")]
+    if command.unpublish:
+        gone.append(("plugins", "unpublished"))
+    told = False
+    for kind, phase in gone:
+        if command.skill_id in world.tables.rows(kind):
+            told = True
+            world.tables.drop(kind, command.skill_id)
+            yield events.Catalogue(
+                agent_id=OPERATOR, timestamp=now, seq=world.seq(), phase=phase, skill_id=command.skill_id
+            )
+    if not told:
+        raise Refused("not_found")
 
 
 def _sender(world: World, command: commands.Command) -> str:
@@ -99,11 +117,6 @@ def _sender(world: World, command: commands.Command) -> str:
     if agent_id is not None and agent_id not in world.tables.profiles:
         raise Refused("unknown_agent", "Unknown or unregistered agentId")
     return agent_id or ""
-
-
-def _may(world: World, owner: str, sender: str) -> bool:
-    """Whether the sender may change what is `owner`'s: it is the owner's own, and the operator's."""
-    return sender == owner or (world.caller.inside and not sender)
 
 
 def _is_taken(world: World, plugin_id: str) -> bool:

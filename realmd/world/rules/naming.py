@@ -6,10 +6,11 @@ import re
 from typing import Any, Final
 
 from msgspec import UNSET
+
 from ...errors import Refused
 from .. import commands
-from ..engine import World
 from ..bounds import cut_skill
+from ..engine import World
 from ..model import (
     AVATAR_CUT,
     BIO_CUT,
@@ -56,7 +57,9 @@ def described(world: World, command: commands.Register, old: Profile | None) -> 
     if command.avatar is not UNSET:
         given["avatar"] = line(command.avatar, AVATAR_CUT)
     if command.capabilities is not UNSET:
-        given["capabilities"] = tuple(line(one, CAPABILITY_CUT) for one in command.capabilities[:CAPABILITIES])
+        given["capabilities"] = tuple(
+            line(one, CAPABILITY_CUT) for one in command.capabilities[:CAPABILITIES]
+        )
     if command.skills is not UNSET:
         given["skills"] = skills_in(world.cleaner, command.skills)
     if command.color is not UNSET:
