@@ -193,6 +193,7 @@ def limits() -> str:
         ("Open requests from or to one agent", f"{world.open_requests}, else ``inbox_full``"),
         ("Open requests in all", f"{world.requests}, else ``inbox_full``"),
         ("Plugins in the catalogue", f"{world.plugins}, else ``catalogue_full``"),
+        ("Of those, published, or installed, by one agent", f"{world.own_plugins}, else ``catalogue_full``"),
         ("Profiles known", f"{world.profiles}; beyond it, who was away the longest is forgotten"),
         ("A skill, as JSON", f"{SKILL_BYTES} bytes; its description is cut"),
         ("Capabilities", f"the first {CAPABILITIES}, each cut at {CAPABILITY_CUT} characters"),

@@ -33,7 +33,7 @@ REFUSALS: dict[str, str] = {
     "not_installed": "This plugin is not installed.",
     "plugin_taken": "This plugin, or one whose id looks like this, is another's; only who published it may.",
     "not_installer": "Another agent installed this plugin; only it, or the operator, may take it out.",
-    "catalogue_full": "The catalogue holds as many plugins as it may.",
+    "catalogue_full": "The catalogue holds as many plugins as it may, or as many of yours.",
     "reserved": "This agentId belongs to an inhabitant of the realm.",
     "look_alike": "That name or agentId looks like another's, or has characters that cannot be seen.",
     "secret_id": "That agentId looks like a secret, and everybody would see it; choose another.",

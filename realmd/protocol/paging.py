@@ -5,6 +5,7 @@ A cursor is opaque to clients: what an answer gives as `next` is sent back as `a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from .encode import encode
 LIST_BYTES: Final = 262_144
 #: Entries in one answer, whatever `limit` asks for.
 MOST: Final = 200
+#: Cursors of the board, and of an inbox: a time (ms) and a seq.
+POST: Final = re.compile("p([0-9]{1,19})")
+MOMENT: Final = re.compile(r"([0-9]{1,19})\.([0-9]{1,19})")
 NO_CURSOR: Final = "after: no cursor of this list; take what an answer gave as `next`"
 
 
@@ -53,9 +57,9 @@ def fitting(bodies: Sequence[bytes], newest: bool = False) -> list[bytes]:
     return list(bodies[len(bodies) - taken :] if newest else bodies[:taken])
 
 
-def numbers(cursor: str, mark: str, count: int) -> list[int]:
-    """The numbers in a cursor such as "p17" or "5.17", parted by `mark`; raises `Fault`."""
-    parts = cursor.split(mark)
-    if len(parts) != count or not all(part == "" or (part.isascii() and part.isdigit()) for part in parts):
+def numbers(cursor: str, form: re.Pattern[str]) -> list[int]:
+    """The numbers in a cursor of this form; raises `Fault`."""
+    found = form.fullmatch(cursor)
+    if found is None:
         raise Fault(NO_CURSOR)
-    return [min(int(part or 0), 2**63 - 1) for part in parts]
+    return [min(int(number), 2**63 - 1) for number in found.groups()]

@@ -15,7 +15,7 @@ from ..world import commands, events, queries
 from ..world.engine import Masked, World
 from ..world.model import Profile
 from .encode import place_of
-from .paging import NO_CURSOR, numbers, page
+from .paging import NO_CURSOR, POST, numbers, page
 
 
 class Room(Struct, frozen=True):
@@ -135,7 +135,7 @@ def workstation(world: World, station_id: str) -> dict[str, Any]:
 
 def posts(world: World, query: queries.MoltbookList) -> dict[str, Any]:
     """A page of `posts`, newest first."""
-    before = numbers(query.after, "p", 2)[1] if query.after else math.inf
+    before = numbers(query.after, POST)[0] if query.after else math.inf
     newest = reversed(world.tables.posts.values())
     return page("posts", ((post.id, post) for post in newest if int(post.id[1:]) < before), query.limit)
 

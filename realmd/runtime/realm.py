@@ -19,7 +19,7 @@ from ..protocol import views
 from ..protocol.classic import Ask
 from ..protocol.describe import describe
 from ..protocol.encode import raw_list
-from ..protocol.paging import entries_of, fitting, numbers
+from ..protocol.paging import MOMENT, entries_of, fitting, numbers
 from ..storage.interface import IStore, StorageError
 from ..world import queries
 from ..world.caller import Caller
@@ -205,7 +205,7 @@ class Realm:
             return refusal(Rejection("unknown_agent", "Unknown or unregistered agentId"))
         since, seq, limit = _stamp(query.since), None, entries_of(query.limit)
         if query.after:
-            since, seq = numbers(query.after, ".", 2)
+            since, seq = numbers(query.after, MOMENT)
         forward = bool(since or seq)
         bodies = await self._store.inbox(query.agent_id, since, limit + forward, seq)
         kept = fitting(bodies[:limit] if forward else bodies, newest=not forward)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import UNSET
@@ -25,6 +26,8 @@ from ..text.likeness import skeletons
 
 #: Whom the journal names when a caller gave no agentId.
 ROOM: Final = "room"
+#: What ids look like, kept for as many as there are: each publication is compared with all of them.
+_keys: Final = lru_cache(2048)(skeletons)
 
 
 @rule(commands.CatalogueFound)
@@ -42,8 +45,8 @@ def publish(world: World, command: commands.ClawhubPublish, now: int) -> Iterato
     if known is None:
         if _is_taken(world, plugin.id):
             raise Refused("plugin_taken")
-        if len(plugins) >= world.limits.plugins:
-            raise Refused("catalogue_full")
+        own = sum(1 for other in plugins.values() if other.author == publisher)
+        _need_room(world, plugins, own, publisher)
     elif known.author != publisher:
         raise Refused("plugin_taken")
     world.tables.put("plugins", plugin.id, plugin)
@@ -70,8 +73,9 @@ def install(world: World, command: commands.ClawhubInstall, now: int) -> Iterato
     there = world.tables.installed.get(skill_id)
     if there is not None and (there.version == version or there.installed_by != installer):
         raise Refused("already_installed")
-    if there is None and len(world.tables.installed) >= world.limits.plugins:
-        raise Refused("catalogue_full")
+    if there is None:
+        own = sum(1 for other in world.tables.installed.values() if other.installed_by == installer)
+        _need_room(world, world.tables.installed, own, installer)
     installed = Installed(skill_id, version, now, installer)
     world.tables.put("installed", skill_id, installed)
     yield events.Catalogue(
@@ -121,8 +125,14 @@ def _sender(world: World, command: commands.Command) -> str:
 
 def _is_taken(world: World, plugin_id: str) -> bool:
     """Whether an id that is new looks like one that is known, published or of the plugin folder."""
-    keys = skeletons(plugin_id)
-    return any(keys & skeletons(known) for known in (*world.tables.plugins, *world.catalogue))
+    keys = _keys(plugin_id)
+    return any(keys & _keys(known) for known in (*world.tables.plugins, *world.catalogue))
+
+
+def _need_room(world: World, table: Sized, own: int, sender: str) -> None:
+    """Refuse one more when the table is full, or the sender has its share of it."""
+    if len(table) >= world.limits.plugins or (sender and own >= world.limits.own_plugins):
+        raise Refused("catalogue_full")
 
 
 def _plugin(world: World, command: commands.ClawhubPublish, publisher: str, now: int) -> Plugin:
