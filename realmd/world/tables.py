@@ -89,6 +89,7 @@ class Tables:
             if (profile := cut(kept)) != kept:
                 self.profiles[agent_id] = profile
                 self.shortened.append(agent_id)
+                self._before.append(("profiles", agent_id, profile))  # kept so with the first commit
             self._index("profiles", agent_id)
         for id in self.sanctions:
             self._index("sanctions", id)

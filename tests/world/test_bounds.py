@@ -48,6 +48,10 @@ def test_by_no_way_does_a_larger_one_come_in() -> None:
     loaded.load({"profiles": {"ann": HUGE, "bob": replace(HUGE, agent_id="bob", name="Bob", skills=())}}, 1)
     assert {size(profile) <= PROFILE_BYTES for profile in loaded.profiles.values()} == {True}
     assert loaded.shortened == ["ann", "bob"]
+    changes = loaded.seal()
+    assert [size(row) <= PROFILE_BYTES for row in changes.after.values()] == [True, True]
+    loaded.undo(changes)
+    assert size(loaded.profiles["ann"]) <= PROFILE_BYTES
     assert again(peopled("ann"), T0).tables.shortened == []
 
 
