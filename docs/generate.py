@@ -33,15 +33,24 @@ from realmd.ops.files import RESERVED_FILES
 from realmd.ops.thresholds import THRESHOLDS
 from realmd.protocol import classic
 from realmd.protocol.dialects import WINDOW_BITS, WORTH_DEFLATING
+from realmd.protocol.paging import LIST_BYTES, MOST
 from realmd.runtime.daemon import STOP_PATIENCE
 from realmd.runtime.history import History
 from realmd.runtime.journal import BACKLOG
-from realmd.runtime.realm import MAX_EVENTS
 from realmd.settings import ENVIRONMENT, OPTIONS
 from realmd.world import events
 from realmd.world.commands import COMMANDS
 from realmd.world.engine import Limits
-from realmd.world.model import BIO_CUT, NAME_CUT, TEXT_CUT
+from realmd.world.model import (
+    BIO_CUT,
+    CAPABILITIES,
+    CAPABILITY_CUT,
+    NAME_CUT,
+    PROFILE_BYTES,
+    SKILL_BYTES,
+    SKILLS,
+    TEXT_CUT,
+)
 from realmd.world.queries import QUERIES
 from realmd.world.rules.movement import BESIDE
 from realmd.world.rules.work import REACH
@@ -184,8 +193,14 @@ def limits() -> str:
         ("Open requests from or to one agent", f"{world.open_requests}, else ``inbox_full``"),
         ("Open requests in all", f"{world.requests}, else ``inbox_full``"),
         ("Plugins in the catalogue", f"{world.plugins}, else ``catalogue_full``"),
+        ("Of those, published, or installed, by one agent", f"{world.own_plugins}, else ``catalogue_full``"),
         ("Profiles known", f"{world.profiles}; beyond it, who was away the longest is forgotten"),
-        ("Events in one answer", f"{MAX_EVENTS}, whatever ``limit`` asks for"),
+        ("A skill, as JSON", f"{SKILL_BYTES} bytes; its description is cut"),
+        ("Capabilities", f"the first {CAPABILITIES}, each cut at {CAPABILITY_CUT} characters"),
+        ("Skills", f"the first {SKILLS}"),
+        ("A profile, as JSON", f"{PROFILE_BYTES} bytes, else ``profile_too_large``"),
+        ("Entries of a list in one answer", f"{MOST}, whatever ``limit`` asks for"),
+        ("Bytes of the entries of a list in one answer", f"{LIST_BYTES}"),
         ("Public events kept in memory", f"the newest {history[0]}; older ones are read from the store"),
         ("Events that may wait for the store", f"{BACKLOG}, else ``storage_unavailable``"),
         ("Agents that one WebSocket speaks for", f"{MAX_LINKS}; further ones are obeyed, but not linked"),

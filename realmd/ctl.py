@@ -97,6 +97,7 @@ SUBCOMMANDS = {
     "nostr": Subcommand("show, import or back up the realm's Nostr key", add_nostr, nostr),
     "rebuild": Subcommand("make a lost realm anew from its relays", add_rebuild, rebuild),
     "restore": Subcommand("restore the realm from a backup", add_restore, restore),
+    "uninstall": Subcommand("take a plugin out of the room", operator.add_uninstall, operator.uninstall),
     "revoke": Subcommand("take tokens, keys or owners back", operator.add_revoke, operator.revoke),
     "rollback": Subcommand("go back to before the last upgrade", add_rollback, rollback),
     "sanctions": Subcommand("show who is muted and banned", operator.add_plain, operator.sanctions),

@@ -218,6 +218,9 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         world.begin(now)
         lines = [Line.of(body) for body in await store.history(0, 0, 1000)]
         history.preload(lines)
+        if shortened := world.tables.shortened:
+            log.warn("profiles cut to what one may hold n={n} agents={agents}",
+                     n=len(shortened), agents=", ".join(shortened[:20]))  # fmt: skip
         log.info("state loaded seq={seq} profiles={n} present={p}",
                  seq=loaded.seq, n=len(world.tables.profiles), p=len(world.tables.bodies))  # fmt: skip
 

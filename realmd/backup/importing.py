@@ -6,7 +6,7 @@ What is imported happens as events, so that the journal tells it like everything
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
@@ -16,14 +16,13 @@ from ..storage.engines import ENGINES
 from ..storage.interface import Entry, StorageError
 from ..storage.store import Store
 from ..world import events
+from ..world.bounds import cut
 from ..world.engine import Limits
 from ..world.model import RESERVED, Installed, Post, Profile
+from ..world.rules.catalogue import ROOM
 from ..world.tables import Changes, Tables
 from .legacy import Legacy
 from .manifest import BackupError
-
-#: In whose name the journal tells of an installed plugin: nobody knows who installed it.
-ROOM: Final = "room"
 
 
 class Plan(Struct):
@@ -89,6 +88,7 @@ def _profile(made: Plan, tables: Tables, new: Profile) -> None:
             avatar=old.avatar if new.avatar is UNSET else new.avatar,
             skills=old.skills if new.skills is UNSET else new.skills,
         )  # fmt: skip
+    new = cut(new)
     if old == new:
         made.unchanged += 1
         return

@@ -14,8 +14,25 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, Struct, field
 
-from ..world.model import BIO_CUT, NAME_CUT, PALETTE, AgentId, Colour, Installed, Key, Post, Profile, Skill
+from ..world.model import (
+    AVATAR_CUT,
+    BIO_CUT,
+    CAPABILITY_CUT,
+    ID_CUT,
+    NAME_CUT,
+    PALETTE,
+    AgentId,
+    Colour,
+    Installed,
+    Key,
+    Post,
+    Profile,
+    Skill,
+)
+from ..world.rules.naming import skills_in
 from ..world.text.clean import Cleaner
+from ..world.text.leaks import mask_leaks
+from ..world.text.visible import visible
 from .manifest import BackupError
 
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -114,6 +131,8 @@ def _entries(document: Any) -> Iterator[tuple[str, Any]]:
 
 def _profile(found: Legacy, row: Row, now: int, number: int) -> None:
     agent_id = _valid(row.get("agentId", row.get("id")), AgentId, "its agentId")
+    if mask_leaks(visible(agent_id)) != agent_id:
+        raise Unusable("its agentId looks like a secret, or has characters that cannot be seen")
     colour = _or(row.get("color"), Colour, PALETTE[number % len(PALETTE)])
     seen = _time(row.get("lastSeen", row.get("joinedAt")), now)
     found.profiles.append(
@@ -122,23 +141,27 @@ def _profile(found: Legacy, row: Row, now: int, number: int) -> None:
             name=found.cleaner.line(_text(row.get("name")), NAME_CUT).strip() or agent_id[:NAME_CUT],
             pubkey=_or(row.get("pubkey"), PubKey, ""),
             bio=found.cleaner.text(_text(row.get("bio")), BIO_CUT),
-            capabilities=tuple(
-                _or(item, Key, "") for item in _list(row.get("capabilities")) if _or(item, Key, "")
-            ),
+            capabilities=tuple(_capabilities(found.cleaner, row.get("capabilities"))),
             color=colour,
             joined_at=min(_time(row.get("joinedAt"), seen), seen),
             last_seen=seen,
-            skills=tuple(_skills(found.cleaner, row.get("skills"))) or UNSET,
-            avatar=found.cleaner.line(_text(row.get("avatar")), 500) or UNSET,
+            skills=skills_in(found.cleaner, tuple(_skills(row.get("skills")))) or UNSET,
+            avatar=found.cleaner.line(_text(row.get("avatar")), AVATAR_CUT) or UNSET,
         )
     )
 
 
-def _skills(cleaner: Cleaner, value: Any) -> Iterator[Skill]:
+def _capabilities(cleaner: Cleaner, value: Any) -> Iterator[str]:
+    for item in _list(value):
+        if cleaned := cleaner.line(_text(item), CAPABILITY_CUT):
+            yield cleaned
+
+
+def _skills(value: Any) -> Iterator[Skill]:
     for item in _list(value):
         skill: Skill | None = _or(item, Skill, None)
         if skill is not None:
-            yield Skill(skill.skill_id, cleaner.line(skill.name, 100), cleaner.text(skill.description, 500))
+            yield skill
 
 
 def _post(found: Legacy, row: Row, now: int, number: int) -> None:
@@ -151,7 +174,10 @@ def _post(found: Legacy, row: Row, now: int, number: int) -> None:
 
 
 def _installed(found: Legacy, row: Row, now: int, number: int) -> None:
-    skill = _valid(row.get("skillId", row.get("id")), Key, "its skillId")
+    given = _valid(row.get("skillId", row.get("id")), Key, "its skillId")
+    skill = found.cleaner.line(given, ID_CUT)
+    if not skill:
+        raise Unusable("its skillId has nothing that can be seen")
     version = found.cleaner.line(_text(row.get("version")), 64) or "0.0.0"
     found.installed.append(Installed(skill, version, _time(row.get("installedAt"), now)))
 

@@ -13,7 +13,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from ..world import events
-from ..world.model import Body, Claim, Post, Profile, Request
+from ..world.model import Body, Claim, Installed, Plugin, Post, Profile, Request
+from ..world.rules.catalogue import ROOM
 from ..world.tables import Tables
 
 
@@ -77,11 +78,13 @@ class Replay:
 
     def _catalogue(self, event: events.Catalogue) -> None:
         if event.phase == "published" and event.plugin is not UNSET:
-            self.tables.put("plugins", event.skill_id, event.plugin)
+            self.tables.put("plugins", event.skill_id, _published(event, event.plugin))
         elif event.phase == "installed" and event.installed is not UNSET:
-            self.tables.put("installed", event.skill_id, event.installed)
+            self.tables.put("installed", event.skill_id, _installed(event, event.installed))
         elif event.phase == "uninstalled":
             self.tables.drop("installed", event.skill_id)
+        elif event.phase == "unpublished":
+            self.tables.drop("plugins", event.skill_id)
 
     def _requested(self, event: events.Requested) -> None:
         asked = Request(
@@ -91,6 +94,19 @@ class Replay:
 
     def _responded(self, event: events.Responded) -> None:
         self.tables.drop("requests", event.request_id)
+
+
+def _published(event: events.Catalogue, plugin: Plugin) -> Plugin:
+    """The plugin as its publisher's; in an old event, `author` was any text, and is a credit now."""
+    author = "" if event.agent_id == ROOM != plugin.author else event.agent_id
+    credit = plugin.credit if plugin.author == author else plugin.author or UNSET
+    return replace(plugin, author=author, credit=credit)
+
+
+def _installed(event: events.Catalogue, installed: Installed) -> Installed:
+    """What is installed, with who did it; an old event told that only by its `agentId`."""
+    sender = "" if event.agent_id == ROOM else event.agent_id
+    return replace(installed, installed_by=installed.installed_by or sender)
 
 
 #: Event → what it did to the tables; chat, emotes and messages did nothing to them.

@@ -6,13 +6,16 @@ import random
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from ..storage.engines import ENGINES
 from ..storage.interface import Loaded, StorageError
 from ..storage.store import Store
 from ..world.atlas import Atlas
+from ..world.bounds import cut
 from ..world.engine import Limits, World
+from ..world.model import Profile
 from ..world.tables import Tables
 from . import archive, database, journal
 from .files import scratch
@@ -106,6 +109,8 @@ def check_journal(path: Path, tables: Tables) -> int:
 
 def _hold(kind: str, key: str, kept: Any, told: Any) -> None:
     """A row that is kept against what the last event about it told (None: it ended)."""
+    if isinstance(kept, Profile) and isinstance(told, Profile):  # what is not told takes room, too
+        told = cut(replace(told, pubkey=kept.pubkey, npub=kept.npub, avatar=kept.avatar))
     if kept is not None and told is not None and _said(kind, kept) != _said(kind, told):
         raise BackupError(f"The row {key!r} of table {kind} is not what the journal says of it.")
     if kind in ("bodies", "claims") and kept is not None and told is None:
@@ -132,4 +137,8 @@ def _said(kind: str, row: Any) -> Any:
             return row.agent_id
         case "claims":
             return row.agent_id, row.working_since > 0
+        case "plugins":  # whose it is was not always told
+            return replace(row, author="", credit=UNSET)
+        case "installed":
+            return replace(row, installed_by="")
     return row

@@ -83,6 +83,12 @@ def add_say(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="+", metavar="TEXT", help="what everyone is to hear")
 
 
+def add_uninstall(parser: argparse.ArgumentParser) -> None:
+    add_plain(parser)
+    parser.add_argument("plugin", metavar="PLUGIN", help="the id of a plugin")
+    parser.add_argument("--unpublish", action="store_true", help="take it out of the catalogue, too")
+
+
 def add_revoke(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
     parser.add_argument("--keys", action="store_true", help="the agent's own key and its owner, too")
@@ -194,6 +200,15 @@ def say(arguments: argparse.Namespace) -> int:
     """Say something to everyone, as the operator."""
     text = " ".join(arguments.text)
     return run(arguments, lambda line, _: line.ask("say", text=text), lambda answer: "said")
+
+
+def uninstall(arguments: argparse.Namespace) -> int:
+    """Take a plugin out of the room, whoever installed it; or out of the catalogue, too."""
+    given = {"plugin": arguments.plugin, "unpublish": arguments.unpublish}
+    return run(
+        arguments, lambda line, _: line.ask("uninstall", **given),
+        lambda answer: f"{plain(answer['plugin'])}: {', '.join(answer['phases'])}",
+    )  # fmt: skip
 
 
 def revoke(arguments: argparse.Namespace) -> int:

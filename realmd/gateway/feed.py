@@ -16,6 +16,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from ..ops.network import name_of
+from ..protocol.paging import page
 from .request import Request
 
 #: How long (s) the upstream may take, and how long its answer, or its failure, is passed on.
@@ -23,6 +24,8 @@ PATIENCE: Final = 5.0
 KEPT: Final = 30.0
 KEPT_FAILURE: Final = 5.0
 MOST_BYTES: Final = 1_048_576
+#: Posts of it that are passed on; the old page asked for 20.
+SHOWN: Final = 50
 
 
 class Unreachable(Exception):
@@ -61,7 +64,8 @@ class Feed:
         late = Failure(Unreachable("ETIMEDOUT: no answer in time"))
         fetching.addTimeout(PATIENCE, self._clock, lambda *_: late)
         try:
-            self._answer = {"ok": True, "posts": await fetching}, 200
+            posts = ((str(number), post) for number, post in enumerate(await fetching))
+            self._answer = {"ok": True, "posts": page("posts", posts, SHOWN)["posts"]}, 200
             kept = KEPT
         except Exception as error:
             cause = str(error) if isinstance(error, Unreachable) else name_of(error)

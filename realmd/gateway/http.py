@@ -65,13 +65,13 @@ class Door:
         self._get: dict[bytes, Handler] = {
             b"/api/room": lambda r: self._ask(r, queries.RoomInfo()),
             b"/api/invite": lambda r: self._ask(r, queries.RoomInvite()),
-            b"/api/events": self._events,
+            b"/api/events": self._listed(queries.RoomEvents),
             b"/api/worlds": lambda r: self._ask(r, queries.WorldsList()),
             b"/api/world": lambda r: self._ask(r, queries.WorldMap()),
             b"/api/workstations": lambda r: self._ask(r, queries.Workstations()),
-            b"/api/moltbook/feed": lambda r: self._ask(r, queries.MoltbookList()),
-            b"/api/clawhub/skills": lambda r: self._ask(r, queries.ClawhubList()),
-            b"/api/clawhub/installed": lambda r: self._ask(r, queries.ClawhubInstalled()),
+            b"/api/moltbook/feed": self._listed(queries.MoltbookList),
+            b"/api/clawhub/skills": self._listed(queries.ClawhubList),
+            b"/api/clawhub/installed": self._listed(queries.ClawhubInstalled),
             b"/ws": self._upgrade,
             **pages,
         }
@@ -170,25 +170,29 @@ class Door:
         body = request.body() or b"{}"
         self._serve(request, decode_ask(command, body), reply, body)
 
-    def _events(self, request: Request) -> None:
-        try:
+    def _listed(self, kind: type[queries.Query]) -> Handler:
+        """A query whose arguments are in the address."""
+
+        def handle(request: Request) -> None:
+            try:
+                asked = parse_qs(request.uri.partition(b"?")[2])
+            except ValueError:
+                raise Fault("since, after and limit must be numbers, in ASCII") from None
             given = {
-                key.decode("ascii", "replace"): values[0].decode("ascii", "replace")
-                for key, values in parse_qs(request.uri.partition(b"?")[2]).items()
+                key.decode("ascii", "replace"): values[0].decode("utf-8", "replace")
+                for key, values in asked.items()
             }
-        except ValueError:
-            raise Fault("since, after and limit must be numbers, in ASCII") from None
-        try:
-            query = msgspec.convert(
-                {key: given[key] for key in ("since", "after", "limit") if key in given},
-                queries.RoomEvents,
-                strict=False,
-            )
-        except msgspec.ValidationError as error:
-            raise Fault(str(error)) from None
-        if not (math.isfinite(query.since) and math.isfinite(query.limit)):
-            raise Fault("since and limit must be finite numbers")
-        self._ask(request, query)
+            named = {key: given[key] for key in kind.__struct_encode_fields__ if key in given}
+            try:
+                query = msgspec.convert(named, kind, strict=False)
+            except msgspec.ValidationError as error:
+                raise Fault(str(error)) from None
+            fields = (getattr(query, name) for name in query.__struct_fields__)
+            if not all(math.isfinite(field) for field in fields if isinstance(field, float)):
+                raise Fault("since and limit must be finite numbers")
+            self._ask(request, query)
+
+        return handle
 
     def _upgrade(self, request: Request) -> None:
         """Hand the connection over to the WebSocket door."""
@@ -240,6 +244,8 @@ UNPROVEN: Final = {"token_required": 401, "token_revoked": 401, "not_yours": 403
 _STATUS: Final = {
     "not_found": 404,
     "not_installed": 404,
+    "plugin_taken": 403,
+    "not_installer": 403,
     "rate_limited": 429,
     "busy": 503,
     "shutting_down": 503,

@@ -121,6 +121,9 @@ class Desk:
             case control.Say(text=text):
                 happened = await self._apply(commands.Announce(text=text))
                 return {"seq": happened[-1].seq}
+            case control.Uninstall(plugin=plugin, unpublish=unpublish):
+                happened = await self._apply(commands.Remove(skill_id=plugin, unpublish=unpublish))
+                return {"plugin": plugin, "phases": [event.phase for event in happened]}
             case control.Revoke():
                 return await self._revoke(order)
             case control.Token(agent=agent_id):
@@ -295,12 +298,12 @@ def refused(code: str, text: str) -> Fault:
 def deed_of(order: Order, result: str) -> Deed:
     """What is noted of an order; nothing in it is secret."""
     fields = {name: getattr(order, name) for name in order.__struct_fields__}
-    named = ("agent", "pubkey", "network", "connection")
+    named = ("agent", "pubkey", "network", "connection", "plugin")
     target = next((f"{name} {fields[name]}" for name in named if fields.get(name) is not None), "")
     if isinstance(order, Aimed):
         with suppress(Fault):  # what names no target is noted as it came
             target = " ".join(aim(order))
-    flags = [name for name in ("keys", "stop", "undo") if fields.get(name)]
+    flags = [name for name in ("keys", "stop", "undo", "unpublish") if fields.get(name)]
     return Deed(
         action=str(order.__struct_config__.tag),
         result=result,

@@ -230,7 +230,7 @@ class Connection(Wire):
             case classic.Subscribe():
                 fanout.refresh(self)
             case classic.RequestProfiles():
-                self._show("profiles", "profiles", queries.Profiles(), mark)
+                self._show("profiles", "profiles", wish.query(), mark)
             case classic.RequestProfile(agent_id=agent_id):
                 self._show("profile", "profile", queries.ProfileOf(agent_id=agent_id), mark)
             case classic.RequestRoomInfo():
@@ -267,7 +267,8 @@ class Connection(Wire):
             if not answer.fields["ok"]:
                 self._wrong(fields["error"], mark)
             else:
-                self.tell(kind, **{field: fields.get(field, fields)})
+                more = {"next": fields["next"]} if "next" in fields else {}
+                self.tell(kind, **{field: fields.get(field, fields)}, **more)
 
         self._serve(query, reply)
 

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from ..errors import Fault
 from ..world.commands import COMMANDS, Action, Command
 from ..world.model import AgentId, Colour
-from ..world.queries import QUERIES, Query
+from ..world.queries import QUERIES, Cursor, Profiles, Query
 
 Ask = Command | Query
 
@@ -140,7 +140,16 @@ class Subscribe(Wish, frozen=True, tag="subscribe"):
 
 
 class RequestProfiles(Wish, frozen=True, tag="requestProfiles"):
-    """Everyone's profile."""
+    """The profiles of who is in the world; with `limit` or `after` those of everyone, as by `profiles`."""
+
+    limit: float | UnsetType = UNSET
+    after: Cursor | UnsetType = UNSET
+
+    def query(self) -> Profiles:
+        """What it asks of the world."""
+        if self.limit is UNSET and self.after is UNSET:
+            return Profiles(present=True)
+        return Profiles(limit=Profiles().limit if self.limit is UNSET else self.limit, after=self.after or "")
 
 
 class RequestProfile(Wish, frozen=True, tag="requestProfile"):

@@ -92,6 +92,13 @@ class Say(Order, frozen=True, kw_only=True, tag="say"):
     text: Annotated[str, Meta(min_length=1, max_length=4000)]
 
 
+class Uninstall(Order, frozen=True, kw_only=True, tag="uninstall"):
+    """Take a plugin out of the room; with `unpublish`, out of the catalogue, too."""
+
+    plugin: AgentId
+    unpublish: bool = False
+
+
 class Revoke(Order, frozen=True, kw_only=True, tag="revoke"):
     """Take an agent's tokens back (and its keys), or all agents from their owner, a pubkey."""
 
@@ -127,8 +134,8 @@ class Drain(Order, frozen=True, kw_only=True, tag="drain"):
 
 
 ORDERS: Final = (
-    Who | Status | Kick | Mute | Ban | Unmute | Unban | ListSanctions | Say | Revoke | Token
-    | RotateKeys | AlertTest | Drain
+    Who | Status | Kick | Mute | Ban | Unmute | Unban | ListSanctions | Say | Uninstall | Revoke
+    | Token | RotateKeys | AlertTest | Drain
 )  # fmt: skip
 _decoder: Final = msgspec.json.Decoder(ORDERS)
 _KEY: Final = re.compile("[0-9a-f]{64}")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from msgspec import Struct, to_builtins
 
-from ..world import commands, events
+from ..errors import Fault
+from ..world import commands, events, queries
 from ..world.engine import Masked, World
 from ..world.model import Profile
 from .encode import place_of
+from .paging import NO_CURSOR, POST, numbers, page
 
 
 class Room(Struct, frozen=True):
@@ -52,8 +57,24 @@ def preview_url(room: Room, agent_id: str | None) -> str:
     return f"{room.public_url}/?agent={quote(agent_id, safe='')}" if agent_id else f"{room.public_url}/"
 
 
-def profiles(world: World) -> list[Profile]:
-    return [world.profile(agent_id) for agent_id in world.tables.profiles]
+def profiles(world: World, query: queries.Profiles) -> dict[str, Any]:
+    """A page of `profiles`: who is here, then who is not, each by agentId."""
+    known = _known(world, query.after, query.present)
+    return page("profiles", ((cursor, world.profile(agent_id)) for cursor, agent_id in known), query.limit)
+
+
+def _known(world: World, after: str, present: bool = False) -> Iterator[tuple[str, str]]:
+    """Cursors and agentIds: of who is here, then, unless only `present` are asked for, of who is not."""
+    here, mark, last = world.tables.bodies, after[:1], after[1:]
+    if mark not in ("", "+", "-"):
+        raise Fault(NO_CURSOR)
+    if mark != "-":
+        yield from ((f"+{agent_id}", agent_id) for agent_id in sorted(here) if agent_id > last)
+        last = ""
+    if not present:
+        known = world.tables.order
+        away = (known[at] for at in range(bisect_right(known, last), len(known)))
+        yield from ((f"-{agent_id}", agent_id) for agent_id in away if agent_id not in here)
 
 
 def whereabouts(world: World, agent_id: str) -> dict[str, Any]:
@@ -77,14 +98,22 @@ def whereabouts(world: World, agent_id: str) -> dict[str, Any]:
     return found
 
 
-def skills(world: World) -> dict[str, list[dict[str, Any]]]:
-    """Skill id → who declared it."""
+def skills(world: World, query: queries.RoomSkills) -> dict[str, Any]:
+    """A page of `directory`, skill id → who declared it, in the order of `profiles`."""
+    seen: list[Profile] = []
+
+    def declared() -> Iterator[tuple[str, Any]]:
+        for cursor, agent_id in _known(world, query.after):
+            seen.append(world.tables.profiles[agent_id])
+            yield cursor, seen[-1].skills or ()
+
+    taken = page("agents", declared(), query.limit)
     directory: dict[str, list[dict[str, Any]]] = {}
-    for profile in world.tables.profiles.values():
+    for profile in seen[: len(taken.pop("agents"))]:
         for skill in profile.skills or ():
             entry = {"agentId": profile.agent_id, "agentName": profile.name, "skill": skill}
             directory.setdefault(skill.skill_id, []).append(entry)
-    return directory
+    return {"directory": directory, **taken}
 
 
 def workstation(world: World, station_id: str) -> dict[str, Any]:
@@ -104,8 +133,11 @@ def workstation(world: World, station_id: str) -> dict[str, Any]:
     }
 
 
-def posts(world: World) -> list[Any]:
-    return list(reversed(world.tables.posts.values()))
+def posts(world: World, query: queries.MoltbookList) -> dict[str, Any]:
+    """A page of `posts`, newest first."""
+    before = numbers(query.after, POST)[0] if query.after else math.inf
+    newest = reversed(world.tables.posts.values())
+    return page("posts", ((post.id, post) for post in newest if int(post.id[1:]) < before), query.limit)
 
 
 def reply(world: World, room: Room, command: commands.Command, happened: tuple[Any, ...]) -> dict[str, Any]:
@@ -129,17 +161,25 @@ def reply(world: World, room: Room, command: commands.Command, happened: tuple[A
         case commands.AgentRequest():
             answer["requestId"] = durable[-1].request_id
         case commands.ClawhubPublish():
-            answer["skill"] = durable[-1].plugin
+            answer["skill"] = durable[0].plugin
         case commands.ClawhubInstall():
             answer["installed"] = durable[-1].installed
     return answer
 
 
-def plugins(world: World, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The catalogue: what the plugin folders hold and what was published, each with `installed`."""
-    listed = {entry["id"]: entry for entry in found}
-    for plugin in world.tables.plugins.values():
-        listed[plugin.id] = to_builtins(plugin)
-    return [
-        {**entry, "installed": plugin_id in world.tables.installed} for plugin_id, entry in listed.items()
-    ]
+def plugins(world: World, found: list[dict[str, Any]], query: queries.ClawhubList) -> dict[str, Any]:
+    """A page of `skills`: what was published and what the plugin folders hold, which goes before it."""
+    published = world.tables.plugins
+    lying = {entry["id"]: entry for entry in found}
+    entries = (
+        (key, {**(lying.get(key) or to_builtins(published[key])), "installed": key in world.tables.installed})
+        for key in sorted({*published, *lying})
+        if key > query.after
+    )
+    return page("skills", entries, query.limit)
+
+
+def installed(world: World, query: queries.ClawhubInstalled) -> dict[str, Any]:
+    """A page of `installed`."""
+    there = world.tables.installed
+    return page("installed", ((key, there[key]) for key in sorted(there) if key > query.after), query.limit)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..errors import REFUSALS, Rejection
+from ..errors import REFUSALS, Fault, Rejection
 from ..identity import nostr_event
 from ..identity.delegation import check_delegation
 from ..identity.errors import NotProven
@@ -19,6 +19,7 @@ from ..protocol import views
 from ..protocol.classic import Ask
 from ..protocol.describe import describe
 from ..protocol.encode import raw_list
+from ..protocol.paging import MOMENT, entries_of, fitting, numbers
 from ..storage.interface import IStore, StorageError
 from ..world import queries
 from ..world.caller import Caller
@@ -27,11 +28,10 @@ from ..world.engine import Outcome, World
 from ..world.rules import sanctions
 from ..world.rules.authority import objection
 from .credentials import Credentials
-from .history import History
+from .history import History, Line
 from .intake import Intake, Reply
 from .journal import Journal
 
-MAX_EVENTS: Final = 200
 MAX_STAMP: Final = 2**53
 
 
@@ -150,7 +150,7 @@ class Realm:
         world, room = self.world, self.room
         match query:
             case queries.Profiles():
-                return _ok(profiles=views.profiles(world))
+                return _ok(**views.profiles(world, query))
             case queries.ProfileOf(agent_id=agent_id):
                 if agent_id not in world.tables.profiles:
                     return refusal(Rejection("not_found", "not found"))
@@ -162,17 +162,17 @@ class Realm:
             case queries.WorldsList():
                 return _ok(worlds=self.worlds())
             case queries.RoomSkills():
-                return _ok(directory=views.skills(world))
+                return _ok(**views.skills(world, query))
             case queries.Describe():
                 return _ok(skill=describe(f"{room.public_url}/ipc", self._port))
             case queries.OpenPreview(agent_id=agent_id):
                 return _ok(url=views.preview_url(room, agent_id))
             case queries.MoltbookList():
-                return _ok(posts=views.posts(world))
+                return _ok(**views.posts(world, query))
             case queries.ClawhubList():
-                return _ok(skills=views.plugins(world, self._catalogue()))
+                return _ok(**views.plugins(world, self._catalogue(), query))
             case queries.ClawhubInstalled():
-                return _ok(installed=list(world.tables.installed.values()))
+                return _ok(**views.installed(world, query))
             case queries.Workstations():
                 return _ok(workstations=[views.workstation(world, w) for w in world.atlas.workstations])
             case queries.WorkstationOf(workstation_id=station_id):
@@ -194,16 +194,29 @@ class Realm:
         return _ok(agentId=query.agent_id, token=self._credentials.issue(query.agent_id, identity.serial))
 
     async def _events(self, query: queries.RoomEvents) -> Answer:
-        bodies = await self._history.read(_stamp(query.since), _stamp(query.after), _limit(query.limit))
-        return _ok(events=raw_list(bodies))
+        since, after = _stamp(query.since), _stamp(query.after)
+        bodies = await self._history.read(since, after, entries_of(query.limit))
+        kept = fitting(bodies, newest=not since and not after)
+        more = {"next": Line.of(kept[-1]).seq} if (since or after) and len(kept) < len(bodies) else {}
+        return _ok(events=raw_list(kept), **more)
 
     async def _inbox(self, query: queries.AgentInbox) -> Answer:
         if query.agent_id not in self.world.tables.profiles:
             return refusal(Rejection("unknown_agent", "Unknown or unregistered agentId"))
-        bodies = await self._store.inbox(query.agent_id, _stamp(query.since), _limit(query.limit))
-        return _ok(messages=raw_list(bodies))
+        since, seq, limit = _stamp(query.since), None, entries_of(query.limit)
+        if query.after:
+            since, seq = numbers(query.after, MOMENT)
+        forward = bool(since or seq)
+        bodies = await self._store.inbox(query.agent_id, since, limit + forward, seq)
+        kept = fitting(bodies[:limit] if forward else bodies, newest=not forward)
+        if not forward or len(kept) == len(bodies):
+            return _ok(messages=raw_list(kept))
+        last = Line.of(kept[-1])
+        return _ok(messages=raw_list(kept), next=f"{last.timestamp}.{last.seq}")
 
     def _failed(self, failure: Any) -> Answer:
+        if failure.check(Fault):
+            return Answer({"ok": False, "error": str(failure.value), "code": "malformed"}, fault=True)
         if failure.check(StorageError):
             return refusal(Rejection("storage_unavailable", "storage_unavailable"))
         self.log.failure("a query failed", failure=failure)
@@ -223,10 +236,6 @@ def refusal(rejection: Rejection) -> Answer:
 
 def _ok(**fields: Any) -> Answer:
     return Answer({"ok": True, **fields})
-
-
-def _limit(asked: float) -> int:
-    return int(max(1, min(asked, MAX_EVENTS)))
 
 
 def _stamp(asked: float) -> int:

@@ -88,8 +88,13 @@ class IStore(Interface):
         else the first `limit`.
         """
 
-    def inbox(agent_id: str, since: int, limit: int) -> Deferred[list[bytes]]:  # type: ignore[misc]
-        """Bodies of private events to or from `agent_id` after the time `since`, ordered as by `history`."""
+    def inbox(  # type: ignore[misc]
+        agent_id: str, since: int, limit: int, after: int | None = None
+    ) -> Deferred[list[bytes]]:
+        """Bodies of private events to or from `agent_id` after the time `since`, ordered as by `history`.
+
+        With `after`, those at that very time with a greater seq, too.
+        """
 
     def probe(now: int) -> Deferred[int]:  # type: ignore[misc]
         """Write something small, durably, and return the last committed seq."""

@@ -38,11 +38,11 @@ _AFTER: Final = (
 # Each half stops at the limit by its own index; UNION shows a message to oneself once.
 _INBOX: Final = (
     "SELECT body FROM ("
-    " SELECT * FROM (SELECT seq, ts, body FROM events WHERE to_agent_id = ? AND ts > ?"
+    " SELECT * FROM (SELECT seq, ts, body FROM events WHERE to_agent_id = ? AND (ts, seq) > (?, ?)"
     " ORDER BY ts {0}, seq {0} LIMIT ?) AS received"
     " UNION"
     " SELECT * FROM (SELECT seq, ts, body FROM events"
-    " WHERE agent_id = ? AND to_agent_id IS NOT NULL AND ts > ?"
+    " WHERE agent_id = ? AND to_agent_id IS NOT NULL AND (ts, seq) > (?, ?)"
     " ORDER BY ts {0}, seq {0} LIMIT ?) AS sent"
     " ORDER BY ts {0}, seq {0} LIMIT ?) AS found ORDER BY ts, seq"
 )
@@ -58,11 +58,11 @@ def history(since: int, after: int, limit: int) -> tuple[str, Sequence[Any]]:
     return _NEWEST, (limit,)
 
 
-def inbox(agent_id: str, since: int, limit: int) -> tuple[str, Sequence[Any]]:
+def inbox(agent_id: str, since: int, limit: int, after: int | None) -> tuple[str, Sequence[Any]]:
     """The query for the private events of `agent_id`, and its values."""
     since, limit = _bound(since), _bound(limit)
-    half = (agent_id, since, limit)
-    return _INBOX.format("ASC" if since else "DESC"), (*half, *half, limit)
+    half = (agent_id, since, _LARGEST if after is None else _bound(after), limit)
+    return _INBOX.format("ASC" if since or after else "DESC"), (*half, *half, limit)
 
 
 def _bound(number: int) -> int:

@@ -11,15 +11,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .model import CONTENT_CUT, TITLE_CUT, AgentId, Colour, Key, Sanction, Skill
+from .model import CONTENT_CUT, TITLE_CUT, AgentId, Colour, Key, LongText, Sanction, Skill, SomeText
 
 Action = Literal["walk", "idle", "wave", "pinch", "talk", "dance", "backflip", "spin"]
 Emote = Literal["happy", "thinking", "surprised", "laugh"]
 RequestType = Literal["task", "review", "info", "trade"]
-#: Long texts are cut, not refused; this only bounds what a cut has to read.
-LongText = Annotated[str, Meta(max_length=65_536)]
 Content = Annotated[str, Meta(min_length=1, max_length=CONTENT_CUT)]
-Tags = Annotated[tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=32)]
 
 
 class Command(Struct, frozen=True, kw_only=True, rename="camel", tag_field="command", gc=False):
@@ -32,17 +29,17 @@ class Command(Struct, frozen=True, kw_only=True, rename="camel", tag_field="comm
 
 
 class Register(Command, frozen=True, tag="register"):
-    """Join the room, or change the fields given and keep the others."""
+    """Join the room, or change the fields given and keep the others; what is too long is cut."""
 
     stranger: ClassVar[bool] = True
     agent_id: AgentId
     name: LongText | UnsetType = UNSET
     pubkey: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
     bio: LongText | UnsetType = UNSET
-    capabilities: Tags | UnsetType = UNSET
+    capabilities: tuple[LongText, ...] | UnsetType = UNSET
     color: Colour | UnsetType = UNSET
-    skills: Annotated[tuple[Skill, ...], Meta(max_length=32)] | UnsetType = UNSET
-    avatar: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
+    skills: tuple[Skill, ...] | UnsetType = UNSET
+    avatar: LongText | UnsetType = UNSET
 
 
 class WorldMove(Command, frozen=True, tag="world-move"):
@@ -153,31 +150,31 @@ class AgentRespond(Command, frozen=True, tag="agent-respond"):
 
 
 class ClawhubPublish(Command, frozen=True, tag="clawhub-publish"):
-    """Add a plugin to the catalogue, or publish a new version of it."""
+    """Add a plugin to the catalogue, or publish a new version of one's own; `author` is only a credit."""
 
     stranger: ClassVar[bool] = True
-    id: Key
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    id: SomeText
+    name: SomeText
     agent_id: AgentId | None = None
-    description: Annotated[str, Meta(max_length=500)] = ""
-    author: Annotated[str, Meta(max_length=100)] = ""
-    version: Annotated[str, Meta(max_length=32)] = "1.0.0"
-    tags: Tags = ()
+    description: LongText = ""
+    author: LongText = ""
+    version: LongText = "1.0.0"
+    tags: tuple[LongText, ...] = ()
 
 
 class ClawhubInstall(Command, frozen=True, tag="clawhub-install"):
-    """Mark a plugin of the catalogue as installed in this room."""
+    """Mark a plugin of the catalogue as installed in this room, or take the version that is new since."""
 
     stranger: ClassVar[bool] = True
-    skill_id: Key
+    skill_id: SomeText
     agent_id: AgentId | None = None
 
 
 class ClawhubUninstall(Command, frozen=True, tag="clawhub-uninstall"):
-    """Take an installed plugin out of this room."""
+    """Take a plugin out of this room that one has installed."""
 
     stranger: ClassVar[bool] = True
-    skill_id: Key
+    skill_id: SomeText
     agent_id: AgentId | None = None
 
 
@@ -295,6 +292,15 @@ class Announce(Command, frozen=True, tag="announce"):
 
     public: ClassVar[bool] = False
     text: Annotated[str, Meta(min_length=1, max_length=65_536)]
+    agent_id: AgentId | None = None
+
+
+class Remove(Command, frozen=True, tag="remove"):
+    """The operator takes a plugin out of the room, and with `unpublish` out of the catalogue."""
+
+    public: ClassVar[bool] = False
+    skill_id: str
+    unpublish: bool = False
     agent_id: AgentId | None = None
 
 

@@ -66,6 +66,8 @@ class Limits(Struct, frozen=True):
     requests: int = 10_000
     payload_bytes: int = 8192
     plugins: int = 500
+    #: Of those, published or installed by one agent.
+    own_plugins: int = 50
     profiles: int = 10_000
     sanctions: int = 10_000
     #: How long an agent stays known after it was last heard (ms), if room for another is needed.

@@ -115,7 +115,7 @@ class Board(Durable, frozen=True, tag="board"):
 class Catalogue(Durable, frozen=True, tag="catalogue"):
     """The plugin catalogue changed."""
 
-    phase: Literal["published", "installed", "uninstalled"]
+    phase: Literal["published", "installed", "uninstalled", "unpublished"]
     skill_id: str
     plugin: Plugin | UnsetType = UNSET
     installed: Installed | UnsetType = UNSET
@@ -148,6 +148,14 @@ class Responded(Private, frozen=True, tag="response"):
     response: Any = None
 
 
+class Republished(Private, frozen=True, tag="plugin"):
+    """To who installed a plugin: a new version of it was published; `clawhub-install` again takes it."""
+
+    skill_id: str
+    version: str
+    installed_version: str
+
+
 def of_profile(kind: type[Join], profile: Profile, now: int, seq: int) -> Join:
     """The join or profile event that tells `profile`."""
     return kind(
@@ -165,5 +173,5 @@ def of_profile(kind: type[Join], profile: Profile, now: int, seq: int) -> Join:
 #: Every event that can be in the journal, for decoding one kept there.
 JOURNALLED = (
     Emote | Chat | Join | ProfileChanged | Leave | Arrived | Blocked | Work | Board | Catalogue
-    | Message | Requested | Responded
+    | Message | Requested | Responded | Republished
 )  # fmt: skip

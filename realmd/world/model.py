@@ -12,15 +12,27 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 NAME_CUT = 64
-BIO_CUT = 500
+BIO_CUT = 1000
+CAPABILITIES, CAPABILITY_CUT = 32, 64
+SKILLS, SKILL_BYTES = 16, 1024
+PUBKEY_CUT = 128
+AVATAR_CUT = 500
+#: What a profile, as JSON, has room for.
+PROFILE_BYTES = 8192
 TEXT_CUT = 500
 TITLE_CUT = 120
+#: An id and a name of a skill or a plugin, what it is said to do, and a plugin's version.
+ID_CUT, SKILL_NAME_CUT, DESCRIPTION_CUT, VERSION_CUT = 64, 100, 500, 32
+TAGS, TAG_CUT = 32, 64
 CONTENT_CUT = 2000
 
 #: Anything printable, as the old server took it, but bounded and without control characters.
 AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x1f\\x7f-\\x9f]+\\Z")]
 Key = AgentId
 Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}\\Z")]
+#: A text that is cut, not refused; this only bounds what a cut has to read.
+LongText = Annotated[str, Meta(max_length=65_536)]
+SomeText = Annotated[str, Meta(min_length=1, max_length=65_536)]
 
 #: The agentId by which the operator speaks to everyone; nobody can register it.
 OPERATOR = "operator"
@@ -42,9 +54,9 @@ class Wire(Struct, frozen=True, rename="camel", gc=False):
 class Skill(Wire, frozen=True):
     """One declared skill of an agent."""
 
-    skill_id: Key
-    name: Annotated[str, Meta(max_length=100)]
-    description: Annotated[str, Meta(max_length=500)] = ""
+    skill_id: SomeText
+    name: LongText
+    description: LongText = ""
 
 
 class Profile(Wire, frozen=True):
@@ -132,7 +144,11 @@ class Request(Wire, frozen=True):
 
 
 class Plugin(Wire, frozen=True):
-    """A plugin published to the room's catalogue."""
+    """A plugin published to the room's catalogue.
+
+    `author` is the agent that published it, and whose `id` it is; empty: nobody's but the operator's.
+    `credit` is who is thanked for it, in words that prove nothing.
+    """
 
     id: str
     name: str
@@ -141,14 +157,16 @@ class Plugin(Wire, frozen=True):
     version: str
     tags: tuple[str, ...]
     published_at: int
+    credit: str | UnsetType = UNSET
 
 
 class Installed(Wire, frozen=True):
-    """A plugin installed in this room."""
+    """A plugin installed in this room, by an agent; empty: by nobody but the operator."""
 
     skill_id: str
     version: str
     installed_at: int
+    installed_by: str = ""
 
 
 class Identity(Wire, frozen=True):

@@ -5,11 +5,14 @@ Like commands, they are validated by msgspec and described by their docstrings.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from .model import AgentId, Key
+
+#: Where a page of a list begins: what the answer before gave as `next`.
+Cursor = Annotated[str, Meta(max_length=80)]
 
 
 class Query(Struct, frozen=True, kw_only=True, rename="camel", tag_field="command"):
@@ -20,7 +23,11 @@ class Query(Struct, frozen=True, kw_only=True, rename="camel", tag_field="comman
 
 
 class Profiles(Query, frozen=True, tag="profiles"):
-    """Everyone known."""
+    """Everyone known, those in the world first; with `present` nobody else."""
+
+    limit: float = 200
+    after: Cursor = ""
+    present: bool = False
 
 
 class ProfileOf(Query, frozen=True, tag="profile"):
@@ -50,7 +57,10 @@ class WorldsList(Query, frozen=True, tag="worlds-list"):
 
 
 class RoomSkills(Query, frozen=True, tag="room-skills"):
-    """Which agent declared which skill."""
+    """Which agent declared which skill, by so many agents."""
+
+    limit: float = 200
+    after: Cursor = ""
 
 
 class Describe(Query, frozen=True, tag="describe"):
@@ -66,13 +76,22 @@ class OpenPreview(Query, frozen=True, tag="open-preview"):
 class MoltbookList(Query, frozen=True, tag="moltbook-list"):
     """The notes on the bulletin board, newest first."""
 
+    limit: float = 50
+    after: Cursor = ""
+
 
 class ClawhubList(Query, frozen=True, tag="clawhub-list"):
-    """The plugin catalogue, each with what is installed of it."""
+    """The plugin catalogue in the order of ids, each with what is installed of it."""
+
+    limit: float = 50
+    after: Cursor = ""
 
 
 class ClawhubInstalled(Query, frozen=True, tag="clawhub-installed"):
-    """What is installed of the catalogue."""
+    """What is installed of the catalogue, in the order of ids."""
+
+    limit: float = 50
+    after: Cursor = ""
 
 
 class Workstations(Query, frozen=True, tag="workstations"):
@@ -84,12 +103,13 @@ class WorldMap(Query, frozen=True, tag="world-map"):
 
 
 class AgentInbox(Query, frozen=True, tag="agent-inbox"):
-    """Direct messages, requests and responses to and from this agent, oldest first."""
+    """What is private to this agent, oldest first: after the time `since` (ms), else the newest."""
 
     renews: ClassVar[bool] = True
     agent_id: AgentId
     since: float = 0
     limit: float = 50
+    after: Cursor = ""
 
 
 class WorkstationOf(Query, frozen=True, tag="workstation"):

@@ -7,11 +7,13 @@ never happened.  `seal` cuts the changes into batches, one a commit.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
+from .bounds import cut
 from .model import (
     Body,
     Claim,
@@ -64,9 +66,13 @@ class Tables:
         #: What the profiles are called, to find those that look alike.
         self.names = Likeness()
         self.ids = Likeness()
+        #: The agentIds of the profiles, sorted, to list them by the page.
+        self.order: list[str] = []
         #: The sanctions, found by whom they are on.
         self.standing = Sanctions()
         self.seq = 0
+        #: The profiles that were larger than they may be when they were loaded.
+        self.shortened: list[str] = []
         self._before: list[tuple[str, str, Struct | None]] = []
         self._seq_before = 0
 
@@ -79,7 +85,11 @@ class Tables:
         """Start from what the store kept."""
         for kind in KINDS:
             self.rows(kind).update(rows.get(kind, {}))
-        for agent_id in self.profiles:
+        for agent_id, kept in self.profiles.items():
+            if (profile := cut(kept)) != kept:
+                self.profiles[agent_id] = profile
+                self.shortened.append(agent_id)
+                self._before.append(("profiles", agent_id, profile))  # kept so with the first commit
             self._index("profiles", agent_id)
         for id in self.sanctions:
             self._index("sanctions", id)
@@ -90,6 +100,9 @@ class Tables:
         return self.seq
 
     def put(self, kind: str, key: str, value: Struct) -> None:
+        """Keep a row; a profile, whoever it comes from, within its bounds."""
+        if isinstance(value, Profile):
+            value = cut(value)
         table = self.rows(kind)
         self._before.append((kind, key, table.get(key)))
         table[key] = value
@@ -147,9 +160,14 @@ class Tables:
         if kind != "profiles":
             return
         profile = self.profiles.get(key)
+        at = bisect_left(self.order, key)
+        listed = self.order[at : at + 1] == [key]
         if profile is None:
             self.names.drop(key)
             self.ids.drop(key)
+            del self.order[at : at + listed]
         else:
             self.names.put(key, profile.name)
             self.ids.put(key, key)
+            if not listed:
+                self.order.insert(at, key)

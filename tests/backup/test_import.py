@@ -16,7 +16,7 @@ from .conftest import Home
 
 PROFILES = [
     {
-        "agentId": "realm", "name": "The Realm", "pubkey": "ab" * 32, "bio": "b" * 600, "color": "#112233",
+        "agentId": "realm", "name": "The Realm", "pubkey": "ab" * 32, "bio": "b" * 1100, "color": "#112233",
         "capabilities": ["chat", 7], "skills": [{"skillId": "s", "name": "S"}, {"wrong": 1}],
         "joinedAt": 1_700_000_000_000, "lastSeen": 1_700_000_500_000,
     },
@@ -81,7 +81,7 @@ def test_all_of_it_is_taken_over(home: Home, old: Path, start: Callable[..., Any
     assert daemon.ask("room-info")["name"] == "Old Realm"
     profile = daemon.ask("profile", agentId="realm")["profile"]
     assert (profile["joinedAt"], len(profile["bio"]), profile["capabilities"]) == (
-        1_700_000_000_000, 500, ["chat"],
+        1_700_000_000_000, 1000, ["chat"],
     )  # fmt: skip
     assert [post["content"] for post in daemon.ask("moltbook-list")["posts"]] == [
         "two, and my key ***",

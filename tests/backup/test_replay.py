@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from realmd.backup.replay import Replay
 from realmd.backup.verify import _said
@@ -40,10 +41,12 @@ def wish(rng: random.Random, agent: str, requests: list[str]) -> Any:
         case 9 if requests:
             return commands.AgentRespond(agent_id=agent, request_id=rng.choice(requests), response=number)
         case 10:
-            return commands.ClawhubPublish(id=f"p{number % 5}", name="P", version=f"{number}")
+            return commands.ClawhubPublish(
+                agent_id=rng.choice((agent, None)), id=f"p{number % 5}", name="P", version=f"{number}"
+            )
         case 11:
             kind = rng.choice([commands.ClawhubInstall, commands.ClawhubUninstall])
-            return kind(skill_id=f"p{number % 5}")
+            return kind(agent_id=rng.choice((agent, None)), skill_id=f"p{number % 5}")
     return commands.WorldChat(agent_id=agent, text=f"{number}")
 
 
@@ -69,3 +72,20 @@ def test_a_replayed_journal_gives_the_same_tables(seed: int) -> None:
     assert play.tables.seq == world.tables.seq
     assert {"Join", "Leave", "ProfileChanged", "Work", "Board", "Requested", "Catalogue"} <= counts.keys()
     assert all(isinstance(row, Plugin) for row in play.tables.plugins.values())
+    for kind in ("plugins", "installed"):  # whose they are, too
+        assert play.tables.rows(kind) == world.tables.rows(kind)
+
+
+def test_in_an_old_event_the_author_is_who_published() -> None:
+    """Whatever was written there: whom the journal names published it, and the text is a credit."""
+    play = Replay(Tables())
+    for seq, (who, author) in enumerate((("ann", "The Guild"), ("room", "ann"), ("ann", "ann"))):
+        plugin = Plugin(f"p{seq}", "P", "", author, "1", (), T0)
+        play.apply(
+            events.Catalogue(
+                agent_id=who, timestamp=T0, seq=seq, phase="published", skill_id=plugin.id, plugin=plugin
+            )
+        )
+    assert [(row.author, row.credit) for row in play.tables.plugins.values()] == [
+        ("ann", "The Guild"), ("", "ann"), ("ann", UNSET),
+    ]  # fmt: skip

@@ -360,3 +360,20 @@ async def test_alerts_are_tried_by_the_daemon_itself(tmp_path: Path) -> None:
     assert tried["email"].endswith("no such user")
     assert tried["nostr"] == "only a running realm that is joined to relays can send it"
     assert [note["action"] for note in audit(tmp_path)] == ["alert-test"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_operator_takes_a_plugin_out(tmp_path: Path) -> None:
+    """Whoever installed or published it; what was done is told, and noted."""
+    async with realm_up(tmp_path) as realm:
+        await realm.ipc("register", agentId="ada")
+        await realm.ipc("clawhub-publish", agentId="ada", id="lamp", name="Lamp")
+        await realm.ipc("clawhub-install", agentId="ada", skillId="lamp")
+        desk = await control(realm, tmp_path)
+        assert (await desk.ask("uninstall", plugin="lamp"))["phases"] == ["uninstalled"]
+        assert (await realm.ipc("clawhub-list"))["skills"][0]["installed"] is False
+        assert (await desk.ask("uninstall", plugin="lamp", unpublish=True))["phases"] == ["unpublished"]
+        assert (await desk.ask("uninstall", plugin="lamp"))["code"] == "not_found"
+        assert (await realm.ipc("clawhub-list"))["skills"] == []
+        deeds = [(deed["action"], deed["target"], deed["result"]) for deed in audit(tmp_path)]
+        assert deeds == [("uninstall", "plugin lamp", result) for result in ("ok", "ok", "not_found")]

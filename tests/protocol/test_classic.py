@@ -55,6 +55,8 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.floats(allow_nan=False, allow_infinity=False)
         case inspect.IntType():
             return st.integers(-(2**63), 2**63 - 1)
+        case inspect.BoolType():
+            return st.booleans()
         case inspect.VarTupleType(item_type=item):
             return st.lists(values(item), max_size=4)
         case inspect.UnionType(types=types):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from realmd.protocol import views
 from realmd.protocol.encode import encode
-from realmd.world import commands
+from realmd.world import commands, queries
 from realmd.world.model import Skill
 from tests.world.worlds import MASTER, T0, done, empty, join, peopled
 
@@ -32,7 +32,8 @@ def test_inhabitants_take_no_seat_but_are_known() -> None:
         "roomId": "hall", "name": "The Hall", "relays": ["wss://relay.example"], "channelId": "c0ffee",
         "agents": 1, "maxAgents": 3,
     }  # fmt: skip
-    assert {profile.agent_id for profile in views.profiles(world)} == {*world.atlas.inhabitants, "ada"}
+    known = json.loads(encode(views.profiles(world, queries.Profiles())))["profiles"]
+    assert {profile["agentId"] for profile in known} == {*world.atlas.inhabitants, "ada"}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=64))
@@ -94,18 +95,21 @@ def test_a_sender_is_told_that_something_was_masked(secret: str) -> None:
     assert told(commands.AgentRespond(agent_id="ada", request_id=asked.request_id, response=named))
 
 
-def test_what_is_published_goes_before_what_lies_in_a_folder() -> None:
-    """The catalogue lists a plugin once, as it was published last, and says whether it is installed."""
+def test_the_catalogue_lists_a_plugin_once() -> None:
+    """What lies in a folder goes before what was published, and each says whether it is installed."""
     world = empty()
     found = [
         {"id": "lamp", "name": "Lamp", "version": "1.0.0"},
         {"id": "bell", "name": "Bell", "version": "1.0.0"},
     ]
+    done(world, commands.ClawhubPublish(id="lamp", name="Lamp", version="2.0.0"))  # before it was found
+    done(world, commands.ClawhubPublish(id="oven", name="Oven", version="3.0.0"))
     done(world, commands.CatalogueFound(versions={plugin["id"]: plugin["version"] for plugin in found}))
-    done(world, commands.ClawhubPublish(id="lamp", name="Lamp", version="2.0.0"))
     done(world, commands.ClawhubInstall(skill_id="bell"))
-    listed = {plugin["id"]: plugin for plugin in views.plugins(world, found)}
-    assert [(p["version"], p["installed"]) for p in listed.values()] == [("2.0.0", False), ("1.0.0", True)]
+    listed = json.loads(encode(views.plugins(world, found, queries.ClawhubList())))["skills"]
+    assert [(plugin["id"], plugin["version"], plugin["installed"]) for plugin in listed] == [
+        ("bell", "1.0.0", True), ("lamp", "1.0.0", False), ("oven", "3.0.0", False),
+    ]  # fmt: skip
     assert found[0] == {"id": "lamp", "name": "Lamp", "version": "1.0.0"}
 
 
@@ -117,6 +121,6 @@ def test_the_directory_lists_every_holder_of_a_skill() -> None:
         done(
             world, commands.Register(agent_id=agent, name=agent.title(), skills=(skill,), capabilities=MASTER)
         )
-    directory = views.skills(world)
+    directory = views.skills(world, queries.RoomSkills())["directory"]
     assert list(directory) == ["forge"]
     assert [entry["agentName"] for entry in directory["forge"]] == ["Ada", "Bob"]

@@ -6,13 +6,17 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import pytest_twisted
+from msgspec import UNSET
 
 from realmd.storage import schema
-from realmd.storage.interface import StorageError, Unusable
+from realmd.storage.interface import Entry, StorageError, Unusable
 from realmd.storage.store import Store
+from realmd.world.model import Installed, Plugin, Profile
 
 from .samples import entry, seqs
 
@@ -136,3 +140,43 @@ def test_statements_are_whole(directory: Path) -> None:
     statements = schema.read(directory)[-1].statements
     assert [statement.split()[1] for statement in statements] == ["TABLE", "INTO", "TRIGGER"]
     assert all(sqlite3.complete_statement(statement) for statement in statements)
+
+
+@pytest_twisted.ensureDeferred
+async def test_plugins_get_owners(make: Callable[..., Store], location: str, directory: Path) -> None:
+    """What a plugin's author said becomes a credit; whose it is, the journal knows, if anybody does."""
+    for newer in [*directory.glob("000[5-9]*")]:
+        newer.unlink()
+    older = make(directory)
+    await older.open()
+    told = [
+        (1, "ann", "published", "maps"),
+        (2, "bob", "published", "maps"),
+        (3, "ghost", "published", "lamp"),
+    ]
+    told += [
+        (4, "room", "published", "bell"),
+        (5, "ann", "installed", "maps"),
+        (6, "room", "installed", "bell"),
+    ]
+    entries = [
+        Entry(seq, seq, "catalogue", who, None, msgspec.json.encode({"phase": phase, "skillId": what}))
+        for seq, who, phase, what in told
+    ]
+    rows: dict[tuple[str, str], Any] = {
+        ("profiles", name): Profile(name, name, "", "", (), "#112233", 1, 1)
+        for name in ("ann", "bob", "room")
+    }
+    for id in ("maps", "lamp", "bell", "oven"):
+        rows["plugins", id] = Plugin(id, id, "", "" if id == "bell" else "ann", "1", (), 1)
+        rows["installed", id] = Installed(id, "1", 1)
+    await older.commit(entries, rows, 6)
+    await older.close()
+
+    loaded = (await make().open()).rows
+    assert {id: (row.author, row.credit) for id, row in loaded["plugins"].items()} == {
+        "maps": ("bob", "ann"), "lamp": ("", "ann"), "bell": ("", UNSET), "oven": ("", "ann"),
+    }  # fmt: skip
+    assert {id: row.installed_by for id, row in loaded["installed"].items()} == {
+        "maps": "ann", "lamp": "", "bell": "", "oven": "",
+    }  # fmt: skip

@@ -122,6 +122,17 @@ async def test_inbox(store: Store) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_inbox_by_the_page(store: Store) -> None:
+    """Within one millisecond, too, a page begins where the one before ended."""
+    times = {1: 10, 2: 10, 3: 10, 4: 9, 5: 20}
+    await store.commit([entry(seq, at, to="b") for seq, at in times.items()], {}, 5)
+    asked = [(10, 0), (10, 1), (10, 3), (9, 4), (20, 5), (20, 2**80)]
+    assert [seqs(await store.inbox("b", at, 2, after)) for at, after in asked] == [
+        [1, 2], [2, 3], [5], [1, 2], [], [],
+    ]  # fmt: skip
+
+
+@pytest_twisted.ensureDeferred
 async def test_probe(store: Store) -> None:
     """A probe tells the last committed seq."""
     await store.commit([entry(7)], {}, 7)

@@ -45,12 +45,12 @@ def test_who_joins_is_told_and_stands_on_open_ground() -> None:
 
 
 def test_what_is_too_long_is_cut() -> None:
-    """A name is cut at 64 characters and a bio at 500; a name of nothing but blanks is the agentId."""
+    """A name is cut at 64 characters and a bio at 1000; a name of nothing but blanks is the agentId."""
     world = empty()
-    join(world, "ann", name="  " + "ñ" * 80, bio="b" * 600)
+    join(world, "ann", name="  " + "ñ" * 80, bio="b" * 1100)
     join(world, "bob", name="   ")
     profiles = world.tables.profiles
-    assert (profiles["ann"].name, profiles["ann"].bio) == ("ñ" * 64, "b" * 500)
+    assert (profiles["ann"].name, profiles["ann"].bio) == ("ñ" * 64, "b" * 1000)
     assert profiles["bob"].name == "bob"
 
 

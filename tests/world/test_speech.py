@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from realmd.world import commands as c
 from realmd.world import events
@@ -15,7 +16,7 @@ DAY = 86_400_000
 
 def test_everyone_hears_what_is_said_and_shown() -> None:
     """Chat is cut at 500 characters; an emote and a chat are durable, an action is not."""
-    world = peopled("ann")
+    world = peopled("ann", "bob")
     seq = world.tables.seq
     (chat,) = done(world, c.WorldChat(agent_id="ann", text="é" * 501))
     (emote,) = done(world, c.WorldEmote(agent_id="ann", emote="laugh"))
@@ -23,6 +24,8 @@ def test_everyone_hears_what_is_said_and_shown() -> None:
     assert (chat.text, chat.seq, emote.seq) == ("é" * 500, seq + 1, seq + 2)
     assert not isinstance(action, events.Durable)
     assert (body(world, "ann").action, action.target_agent_id, world.tables.seq) == ("wave", "bob", seq + 2)
+    (waved,) = done(world, c.WorldAction(agent_id="ann", action="wave", target_agent_id="buy at x.org"))
+    assert waved.target_agent_id is UNSET
 
 
 def request(sender: str, receiver: str, payload: object = None) -> c.AgentRequest:

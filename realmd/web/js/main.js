@@ -262,7 +262,7 @@ function link(net, state) {
     document.body.dataset.link = net.state;
     if (net.state === 'connecting') state.expectAll();
   });
-  state.addEventListener('stranger', () => net.send({ type: 'requestProfiles' }));
+  state.addEventListener('stranger', (event) => net.send({ type: 'requestProfile', agentId: /** @type {CustomEvent} */ (event).detail }));
   net.open();
 }
 

@@ -77,8 +77,8 @@ export class State extends EventTarget {
     else if (message.type === 'roomInfo') {
       this.room = message.info;
       this.tell('room');
-    } else if (message.type === 'profiles') {
-      for (const profile of message.profiles) this.learn(profile);
+    } else if (message.type === 'profiles' || message.type === 'profile') {
+      for (const profile of message.profiles ?? [message.profile]) this.learn(profile);
       this.tell('agents');
     }
   }

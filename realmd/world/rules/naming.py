@@ -6,12 +6,28 @@ import re
 from typing import Any, Final
 
 from msgspec import UNSET
-from msgspec.structs import replace
 
 from ...errors import Refused
 from .. import commands
+from ..bounds import cut_skill
 from ..engine import World
-from ..model import BIO_CUT, NAME_CUT, VISITOR, Profile
+from ..model import (
+    AVATAR_CUT,
+    BIO_CUT,
+    CAPABILITIES,
+    CAPABILITY_CUT,
+    DESCRIPTION_CUT,
+    ID_CUT,
+    NAME_CUT,
+    PUBKEY_CUT,
+    SKILL_NAME_CUT,
+    SKILLS,
+    VISITOR,
+    Profile,
+    Skill,
+)
+from ..text.clean import Cleaner
+from ..text.leaks import mask_leaks
 from ..text.visible import has_ink, on_one_line
 
 #: Of namesakes so many are numbered, from 2 on; those after them are told apart by their agentId.
@@ -24,6 +40,8 @@ def check_id(world: World, agent_id: str) -> None:
     taken = world.tables.ids.like(agent_id, but=agent_id) or world.reserved.like(agent_id)
     if taken or on_one_line(agent_id) != agent_id or not has_ink(agent_id):
         raise Refused("look_alike")
+    if mask_leaks(agent_id) != agent_id:
+        raise Refused("secret_id")
 
 
 def described(world: World, command: commands.Register, old: Profile | None) -> dict[str, Any]:
@@ -36,19 +54,31 @@ def described(world: World, command: commands.Register, old: Profile | None) -> 
     if command.bio is not UNSET:
         given["bio"] = world.cleaner.text(command.bio, BIO_CUT)
     if command.pubkey is not UNSET:
-        given["pubkey"] = line(command.pubkey, 128)
+        given["pubkey"] = line(command.pubkey, PUBKEY_CUT)
     if command.avatar is not UNSET:
-        given["avatar"] = line(command.avatar, 500)
+        given["avatar"] = line(command.avatar, AVATAR_CUT)
     if command.capabilities is not UNSET:
-        given["capabilities"] = tuple(line(capability, 64) for capability in command.capabilities)
-    if command.skills is not UNSET:
-        given["skills"] = tuple(
-            replace(s, name=line(s.name, 100), description=world.cleaner.text(s.description, 500))
-            for s in command.skills
+        given["capabilities"] = tuple(
+            line(one, CAPABILITY_CUT) for one in command.capabilities[:CAPABILITIES]
         )
+    if command.skills is not UNSET:
+        given["skills"] = skills_in(world.cleaner, command.skills)
     if command.color is not UNSET:
         given["color"] = command.color
     return given
+
+
+def skills_in(cleaner: Cleaner, declared: tuple[Skill, ...]) -> tuple[Skill, ...]:
+    """Declared skills, cleaned and cut; one of whose id nothing is left is none."""
+    cleaned = (
+        Skill(
+            cleaner.line(skill.skill_id, ID_CUT),
+            cleaner.line(skill.name, SKILL_NAME_CUT),
+            cleaner.text(skill.description, DESCRIPTION_CUT),
+        )
+        for skill in declared[:SKILLS]
+    )
+    return tuple(cut_skill(skill) for skill in cleaned if skill.skill_id)
 
 
 def name_for(world: World, agent_id: str, name: str, old: Profile | None) -> str:

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from ...errors import Refused
 from .. import commands, events
+from ..bounds import cut, size
 from ..engine import World, rule
-from ..model import PALETTE, RESERVED, VISITOR, Body, Profile
+from ..model import PALETTE, PROFILE_BYTES, RESERVED, VISITOR, Body, Profile
 from . import authority, naming
 from .work import release, release_if_away
 
@@ -60,7 +61,7 @@ def link_closed(world: World, command: commands.LinkClosed, now: int) -> Iterato
 def inhabit(world: World, command: commands.Inhabit, now: int) -> Iterator[events.Event]:
     being = world.atlas.inhabitants[command.agent_id]
     old = world.tables.profiles.get(being.id)
-    profile = Profile(
+    whole = Profile(
         agent_id=being.id,
         name=being.name,
         pubkey=old.pubkey if old else "",
@@ -71,6 +72,7 @@ def inhabit(world: World, command: commands.Inhabit, now: int) -> Iterator[event
         last_seen=now,
         avatar=being.avatar or being.kind,
     )
+    profile = cut(whole)
     yield from _store(world, old, profile, now)
     if world.body(being.id) is None:
         yield from _enter(world, profile, Body(being.id, being.x, being.z, timestamp=now), now)
@@ -154,7 +156,10 @@ def _profile(world: World, command: commands.Register, old: Profile | None, now:
         colour = PALETTE[len(world.tables.profiles) % len(PALETTE)]
         old = Profile(command.agent_id, command.agent_id, "", "", (), colour, now, now)
     given |= _key(world, command)
-    return replace(old, **given, last_seen=now)
+    profile = replace(old, **given, last_seen=now)
+    if size(profile) > PROFILE_BYTES:
+        raise Refused("profile_too_large")
+    return profile
 
 
 def _key(world: World, command: commands.Register) -> dict[str, str]:
@@ -187,13 +192,16 @@ def _store(world: World, old: Profile | None, profile: Profile, now: int) -> Ite
 def _forget_one(world: World, now: int) -> None:
     """Drop the absent agent that was away the longest, and long enough: the table stays bounded.
 
-    Those bound to a key are never dropped, so that no flood of newcomers frees an id to be taken.
+    Those bound to a key are never dropped, so that no flood of newcomers frees an id to be taken; nor
+    are those whose plugins whoever took the id would have.
     """
     limit = now - world.limits.forget_after
+    owners = {p.author for p in world.tables.plugins.values()}
+    owners |= {i.installed_by for i in world.tables.installed.values()}
     absent = (
         (world.heard.get(p.agent_id, p.last_seen), p.agent_id)
         for p in world.tables.profiles.values()
-        if p.agent_id not in world.tables.bodies and p.npub is UNSET
+        if p.agent_id not in world.tables.bodies and p.npub is UNSET and p.agent_id not in owners
     )
     heard, agent_id = min(absent, default=(now, ""))
     if heard > limit:

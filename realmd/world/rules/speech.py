@@ -13,7 +13,7 @@ from ...errors import Refused
 from .. import commands, events
 from ..engine import World, rule
 from ..model import CONTENT_CUT, TEXT_CUT, Request
-from ..text.visible import has_ink, visible
+from ..text.visible import has_ink
 from .presence import ensure_present
 
 
@@ -34,11 +34,12 @@ def emote(world: World, command: commands.WorldEmote, now: int) -> Iterator[even
 def action(world: World, command: commands.WorldAction, now: int) -> Iterator[events.Event]:
     yield from ensure_present(world, command.agent_id, now)
     world.place(replace(world.tables.bodies[command.agent_id], action=command.action))
+    target = command.target_agent_id  # an id that is no agent's would be words to whoever watches
     yield events.Action(
         agent_id=command.agent_id,
         timestamp=now,
         action=command.action,
-        target_agent_id=visible(command.target_agent_id or "") or UNSET,
+        target_agent_id=target if target in world.tables.profiles else UNSET,
     )
 
 

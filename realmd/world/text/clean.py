@@ -54,7 +54,7 @@ class Cleaner:
     def _fields(self, fields: dict[str, Any], depth: int) -> dict[str, Any]:
         cleaned: dict[str, Any] = {}
         for name, value in fields.items():
-            hidden = isinstance(value, str) and is_announced(name, value)
+            hidden = isinstance(value, str) and is_announced(visible(name), visible(value))
             self.masked |= hidden
             name = self.text(name, len(name))
             while name in cleaned:  # two names that were told apart by what is masked now

@@ -21,7 +21,7 @@ export class Places {
   async show() {
     if (this.box.closest('[hidden]')) return;
     const [board, catalogue, portal] = await Promise.all(
-      ['api/moltbook/feed', 'api/clawhub/skills', 'api/invite'].map((path) => ask(path).catch(() => ({}))),
+      ['api/moltbook/feed', 'api/clawhub/skills?limit=200', 'api/invite'].map((path) => ask(path).catch(() => ({}))),
     );
     const of = (/** @type {string} */ kind) => this.state.atlas.buildings.find((one) => one.kind === kind);
     this.box.replaceChildren(
