@@ -195,7 +195,7 @@ class Realm:
 
     async def _events(self, query: queries.RoomEvents) -> Answer:
         bodies = await self._history.read(_stamp(query.since), _stamp(query.after), _limit(query.limit))
-        return _ok(events=raw_list(bodies))
+        return _ok(events=raw_list(bodies), epoch=self.room.epoch)
 
     async def _inbox(self, query: queries.AgentInbox) -> Answer:
         if query.agent_id not in self.world.tables.profiles:
