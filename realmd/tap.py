@@ -350,6 +350,8 @@ def limits(config: Config) -> Limits:
     """What the world allows."""
     return Limits(
         max_agents=config.room.max_agents,
+        address_seats_percent=config.limits.address_seats_percent,
+        network_seats_percent=config.limits.network_seats_percent,
         walk_speed=config.world.walk_speed,
         commands_per_second=config.world.commands_per_second,
         doze_after=int(config.presence.doze_after_s * 1000),
