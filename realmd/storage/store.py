@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from twisted.enterprise import adbapi
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, succeed
 from twisted.internet.threads import deferToThreadPool
@@ -321,6 +322,8 @@ class Store:
     async def _begin_epoch(self) -> str:
         epoch = self._mint()
         await self._run(lambda cursor: self._execute(cursor, SET_META, ("epoch", epoch)))
+        if self._hold is not None and (mark := self._hold.head.mark) is not None:
+            await self._in_thread(partial(self._hold.head.begin, replace(mark, epoch=epoch)))
         self.epoch = epoch
         return epoch
 
