@@ -308,7 +308,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         service_manager.stage(reactor),
     ):
         stage.setServiceParent(daemon)
-    for part in (factory, gateway, intake, journal, guard, guard.bans):
+    for part in (store, factory, gateway, intake, journal, guard, guard.bans):
         metrics.watch_all(part.figures())
     guard.watch_each(metrics.watch_each)
     nostr.watch(bridge, metrics)

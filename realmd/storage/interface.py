@@ -49,6 +49,10 @@ class Lost(Struct, frozen=True):
     commits: int
     found: int
 
+    def size(self) -> int:
+        """How many acknowledged changes it was, at least."""
+        return max(self.last - self.first + 1, self.commits)
+
     def told(self) -> str:
         """In words."""
         if self.last < self.first:

@@ -19,6 +19,7 @@ from zope.interface import implementer
 from realmd.world.tables import KINDS
 
 from ..clock import milliseconds
+from ..figures import Figures
 from . import query, schema
 from .engines import Engine, Hold
 from .head import Mark
@@ -70,6 +71,11 @@ class Store:
         self._gate = DeferredLock()  # a close asked for during an open waits for its end
         self._seq = 0
         self._told = ""
+
+    def figures(self) -> Figures:
+        """For the metrics."""
+        lost = "Acknowledged changes that this start did not find."
+        return [("realmd_lost_at_start", lost, lambda: self.found.size() if self.found else 0)]
 
     # What IStore promises.
 
