@@ -227,6 +227,8 @@ ANSWERS: Final = {
         "429 ``rate_limited``; ``ack`` or ``error``",
         "realmd_rate_limited_total",
     ),
+    "limits.address_seats_percent": ("``crowded``", "realmd_commands_total"),
+    "limits.network_seats_percent": ("``crowded``", "realmd_commands_total"),
     "limits.address_connections": ("429, closed", "realmd_connections_refused_total"),
     "limits.network_connections": ("429, closed", "realmd_connections_refused_total"),
     "server.max_connections": ("others give way, else 503, closed", "realmd_connections_refused_total"),

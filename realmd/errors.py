@@ -17,6 +17,7 @@ REFUSALS: dict[str, str] = {
     "collision": "That point lies inside a building.",
     "unreachable": "There is no way on foot from here to there.",
     "room_full": "Every seat of the room is taken.",
+    "crowded": "As many agents of your address or network are here as may be.",
     "not_found": "Nothing of that name is known here.",
     "unknown_workstation": "No workstation has that id; `workstations` lists them.",
     "unknown_target": "No agent of that id is in the world.",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
@@ -18,6 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from . import __version__
+from .backup.record import NAME as BACKUP_RECORD
 from .clock import make_steady, milliseconds, time_of_day
 from .gateway.bans import Bans
 from .gateway.callers import Callers
@@ -38,7 +40,7 @@ from .nostr import listening
 from .ops import logs, systemd
 from .ops.audit import FILE as AUDIT_FILE
 from .ops.audit import Audit, Deed, Operator
-from .ops.checks import Check, loop_check, storage_check, thinker_check, tick_check, work_check
+from .ops.checks import Check, history_check, loop_check, storage_check, thinker_check, tick_check, work_check
 from .ops.files import RESERVED_FILES, raise_file_limit
 from .ops.health import Health
 from .ops.metrics import Metrics, resident_bytes
@@ -98,7 +100,9 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
 
     # The world and its clockwork.
     world = World(atlas, limits(config), random.Random(seed))
-    store = Store(ENGINES[config.storage.engine], str(config.storage.database), reactor)
+    state = config.storage.state
+    past = (config.backup.folder(state) / BACKUP_RECORD, state / KEYS_FILE)
+    store = Store(ENGINES[config.storage.engine], str(config.storage.database), reactor, beside=past)
     history = History(store)
     intake = Intake(config.world.intake_limit)
     grid = Grid(atlas.half)
@@ -163,6 +167,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     checks: dict[str, Callable[[], Check]] = {
         "tick": lambda: tick_check(ticking.lag, tick, reactor.seconds() - ticking.last),
         "storage": lambda: storage_check(journal),
+        "history": lambda: history_check(store),
         "thinker": lambda: thinker_check(thinker),
         "loop": lambda: loop_check(loop.lag),
         "alerts": monitoring.watch.check,
@@ -191,7 +196,6 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     def welcome(newcomers: bool) -> None:
         health.ready = newcomers
 
-    state = config.storage.state
     audit = Audit(state / AUDIT_FILE)
 
     async def note(who: Operator, deed: Deed) -> None:
@@ -214,6 +218,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         bridge.open_key()
         loaded = await store.open()
         now = milliseconds(reactor)
+        realm.room = replace(realm.room, epoch=loaded.epoch)
         world.tables.load(loaded.rows, loaded.seq)
         world.begin(now)
         lines = [Line.of(body) for body in await store.history(0, 0, 1000)]
@@ -306,7 +311,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         service_manager.stage(reactor),
     ):
         stage.setServiceParent(daemon)
-    for part in (factory, gateway, intake, journal, guard, guard.bans):
+    for part in (store, factory, gateway, intake, journal, guard, guard.bans):
         metrics.watch_all(part.figures())
     guard.watch_each(metrics.watch_each)
     nostr.watch(bridge, metrics)
@@ -348,6 +353,8 @@ def limits(config: Config) -> Limits:
     """What the world allows."""
     return Limits(
         max_agents=config.room.max_agents,
+        address_seats_percent=config.limits.address_seats_percent,
+        network_seats_percent=config.limits.network_seats_percent,
         walk_speed=config.world.walk_speed,
         commands_per_second=config.world.commands_per_second,
         doze_after=int(config.presence.doze_after_s * 1000),

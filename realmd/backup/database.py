@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from ..storage.head import Mark, head_file, write
+from ..storage.interface import StorageError
+from ..storage.witness import GAP, SET_META, new_epoch
 from .manifest import BackupError, Content, Table
 
-#: Beginning of a `meta` key that names the first number which a restore passed over; its value: the last.
-GAP: Final = "gap:"
 #: How long (s) to wait for somebody who holds the database for himself.
 PATIENCE: Final = 30.0
 #: Rows of `meta` that say nothing of the realm's content: they change when it is merely opened.
@@ -100,9 +101,27 @@ def pass_over(path: Path, seq: int) -> None:
     sent: a number given twice would hide the second event from them.
     """
     last = int(meta(path)["seq"])
+    _note(path, {f"{GAP}{last + 1}": str(seq), "seq": str(seq)})
+
+
+def renew(path: Path) -> Path:
+    """Begin a new epoch in the database at `path`, which is to take another's place; its head, just made.
+
+    Clients see by it that what they know after some number may be another history.
+    """
+    _note(path, {"epoch": (epoch := new_epoch())})
+    notes = meta(path)
+    seq, head = int(notes["seq"]), head_file(path)
+    try:
+        write(head, Mark(seq, int(notes.get("commits", "0")), seq, epoch))
+    except StorageError as error:
+        raise BackupError(str(error)) from error
+    return head
+
+
+def _note(path: Path, notes: dict[str, str]) -> None:
     try:
         with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (f"{GAP}{last + 1}", str(seq)))
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'seq'", (str(seq),))
+            connection.executemany(SET_META, list(notes.items()))
     except sqlite3.Error as error:
         raise BackupError(f"{path} cannot be written ({error}).") from error

@@ -85,7 +85,7 @@ def _tables(config: Config, legacy: Legacy, dry: bool) -> None:
     from .command import in_reactor
     from .files import adopt
     from .importing import carry_out, plan
-    from .place import held, no_daemon
+    from .place import held, no_daemon, parts
 
     if not (legacy.profiles or legacy.posts or legacy.installed):
         no_daemon(config.storage.database)
@@ -109,8 +109,8 @@ def _tables(config: Config, legacy: Legacy, dry: bool) -> None:
                 )
             )
         finally:
-            if target.exists():  # root's, the daemon could not open it
-                adopt(target)
+            for part in parts(target):  # root's, the daemon could not open it
+                adopt(part)
     _tell(made.taken, made.left, dry)
     if made.unchanged:
         print(f"{made.unchanged} entries are in the realm already")

@@ -59,6 +59,8 @@ async def carry_out(
         tables.load(loaded.rows, loaded.seq)
         made = plan(tables, legacy, inhabitants, board_posts)
         changes: Changes = tables.seal()
+        if made.happened:
+            await store.begin_epoch()
         await store.commit([_entry(event) for event in made.happened], changes.after, tables.seq)
     except StorageError as error:
         raise BackupError(f"Nothing was imported. {error}") from error

@@ -14,8 +14,8 @@ from typing import Final
 from msgspec import Struct
 
 from ..storage.interface import Entry
+from ..storage.witness import GAP
 from . import archive, database, journal
-from .database import GAP
 from .manifest import BackupError, Kept, Manifest, listed
 from .replay import Replay
 
@@ -97,8 +97,7 @@ def replay(base: Path, later_database: Path, moment: Moment, spawn: tuple[float,
     tables = journal.load(base)
     play, new, count = Replay(tables, spawn), list[Entry](), 0
     for one in _up_to(journal.entries(later_database, seq), moment):
-        # Numbers that an earlier restore passed over are missing from no history.
-        if one.seq != tables.seq + 1 and notes.get(f"{GAP}{tables.seq + 1}") != str(one.seq - 1):
+        if not _follows(one.seq, tables.seq, notes):
             raise BackupError(
                 f"{later_database}: the events {tables.seq + 1} to {one.seq - 1} are missing; the backup "
                 f"ends at {seq}. Take a later backup to begin with, or a journal that still has them."
@@ -110,6 +109,13 @@ def replay(base: Path, later_database: Path, moment: Moment, spawn: tuple[float,
             count, new = count + len(new), []
     journal.append(base, new, tables.seal().after, tables.seq)
     return Replayed(count + len(new), tables.seq)
+
+
+def _follows(seq: int, last: int, notes: dict[str, str]) -> bool:
+    """Whether `seq` is the next number after `last`: those that were passed over are in no history."""
+    while last + 1 < seq and (passed := notes.get(f"{GAP}{last + 1}")) is not None:
+        last = int(passed)
+    return seq == last + 1
 
 
 def _up_to(found: Iterable[Entry], moment: Moment) -> Iterable[Entry]:

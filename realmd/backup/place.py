@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..storage.head import head_file, read, this_boot
 from ..storage.interface import StorageError
 from ..storage.sqlite import take_lock
 from . import database
@@ -44,8 +45,9 @@ def no_daemon(path: Path) -> None:
 
 
 def parts(path: Path) -> list[Path]:
-    """The files of the database at `path` that are there; its log belongs to it and to no other."""
-    return [part for part in (path, Path(f"{path}-wal"), Path(f"{path}-shm")) if os.path.lexists(part)]
+    """The files of the database at `path` that are there; log and head belong to it and to no other."""
+    files = (path, Path(f"{path}-wal"), Path(f"{path}-shm"), head_file(path))
+    return [part for part in files if os.path.lexists(part)]
 
 
 def last_seq(path: Path) -> int:
@@ -54,6 +56,14 @@ def last_seq(path: Path) -> int:
         with suppress(BackupError):
             return int(database.meta(path)["seq"])
     return 0
+
+
+def last_given(path: Path) -> int:
+    """The last number that the realm at `path` may have given, as its database or its head knows."""
+    mark = None
+    with suppress(OSError):
+        mark = read(head_file(path))
+    return max(last_seq(path), mark.given(this_boot()) if mark else 0)
 
 
 def settle(path: Path) -> None:

@@ -11,11 +11,12 @@ from nacl.public import PrivateKey
 
 from ..config import Config
 from ..storage import schema
+from ..storage.head import head_file
 from . import archive, database, moment
 from .archive import Opened
 from .files import make_folder, scratch
 from .manifest import BackupError, Manifest, Member
-from .place import held, last_seq, parts, replace_files, settle
+from .place import held, last_given, last_seq, parts, replace_files, settle
 from .scatter import check_paths, scatter
 from .seal import read_key, unseal
 
@@ -50,6 +51,7 @@ def restore(config: Config, wish: Wish, spawn: tuple[float, float], now: int, sa
         manifest = opened.manifest
         keys = _open_keys(opened, wish, vault)
         places = {key: config.storage.state / Path(member.path).name for member, key in keys}
+        modes = dict.fromkeys(places, 0o600)
         new = _database(opened)
         old = _in_the_way(target, list(places.values()), new is not None)
         if old and not wish.force:
@@ -62,12 +64,12 @@ def restore(config: Config, wish: Wish, spawn: tuple[float, float], now: int, sa
             if wish.until is not None:
                 _go_on(new, wish, manifest, folder, target, stage, spawn, say)
             _keep_numbers(new, target, say)
-            places[new] = target
+            places |= {new: target, database.renew(new): head_file(target)}
         plain = _plain_files(opened, wish, stage)
         if wish.files_to is not None:
             check_paths(manifest, wish.files_to)
-        for staged, place in places.items():
-            staged.chmod(0o640 if place == target else 0o600)
+        for staged in places:
+            staged.chmod(modes.get(staged, 0o640))
         if new is not None:
             settle(target)
         asides = replace_files(places, [path for path in old if os.path.lexists(path)], now)
@@ -178,7 +180,7 @@ def _go_on(
 
 
 def _keep_numbers(new: Path, target: Path, say: Say) -> None:
-    given, last = last_seq(target), int(database.meta(new)["seq"])
+    given, last = last_given(target), int(database.meta(new)["seq"])
     if given > last:
         database.pass_over(new, given)
         say(f"restore passed over seq={last + 1} to={given}: the realm has given these numbers before")

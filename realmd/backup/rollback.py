@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from ..storage import schema
+from ..storage.head import head_file
 from . import database
 from .files import scratch, sync
 from .manifest import BackupError
-from .place import held, last_seq, parts, replace_files, settle
+from .place import held, last_given, parts, replace_files, settle
 
 #: The schema that this code writes.
 OURS: Final = schema.read(schema.DIRECTORY)[-1].version
@@ -41,12 +42,13 @@ def rollback(target: Path, now: int, say: Callable[[str], None], force: bool = F
         notes = database.meta(new)
         if int(notes["version"]) >= version:
             raise BackupError(f"{copy} has schema {notes['version']}, so it was not made before {version}.")
-        given, last = last_seq(target), int(notes["seq"])
+        given, last = last_given(target), int(notes["seq"])
         if given > last:
             database.pass_over(new, given)
+        head = database.renew(new)
         new.chmod(0o640)
         settle(target)
-        asides = replace_files({new: target}, parts(target), now)
+        asides = replace_files({new: target, head: head_file(target)}, parts(target), now)
     say(f"rolled back to file={copy} schema={notes['version']} seq={last}")
     for aside in asides:
         say(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 BARS: Final = " ▁▂▃▄▅▆▇█"
@@ -66,6 +67,7 @@ def summary(
     yield from lately(recent)
     yield ""
     yield from checks(health)
+    yield from losses(health)
 
 
 def figures(agents: dict[str, Any], metrics: dict[str, float]) -> Iterator[str]:
@@ -115,6 +117,14 @@ def checks(health: dict[str, Any]) -> Iterator[str]:
     for name, check in health.get("checks", {}).items():
         status, reason = check.get("status", "?"), check.get("reason", "")
         yield f"{'✓' if status == 'ok' else '✗'} {name:<11}{status}{f': {reason}' if reason else ''}"
+
+
+def losses(health: dict[str, Any]) -> Iterator[str]:
+    """What the realm has lost of what it had acknowledged, this time or before."""
+    for loss in health.get("checks", {}).get("history", {}).get("figures", {}).get("lost", ()):
+        when = datetime.fromtimestamp(loss["found"] / 1000, UTC)
+        events = f"events {loss['first']} to {loss['last']}" if loss["last"] >= loss["first"] else "no events"
+        yield f"  lost       {events}, {loss['commits']} commits; found {when:%Y-%m-%d %H:%M} UTC"
 
 
 def top(report: dict[str, Any], url: str, width: int, height: int, colour: bool = True) -> list[str]:

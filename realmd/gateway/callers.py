@@ -39,7 +39,10 @@ class Callers:
         The header is a Bearer token (RFC 6750) or a Nostr event (NIP-98); other schemes are passed
         over, they may be a proxy's.  Raises `Unproven`, and `Fault` for a body that is no JSON.
         """
-        caller = Caller(local=request.peer.local, address=request.peer.address)
+        peer = request.peer
+        caller = Caller(local=peer.local, address=peer.address)
+        if not peer.local:
+            caller.source, caller.network = peer.source, peer.network
         if (header := request.getHeader(b"authorization")) is not None:
             self._authorize(caller, header, request.uri, request.method, body)
         if (token := token_in(body)) is not None:

@@ -16,6 +16,7 @@ from ..backup.replay import Replay
 from ..protocol.nostr.chain import Report
 from ..protocol.nostr.log import Head, Public
 from ..storage.engines import ENGINES
+from ..storage.head import head_file
 from ..storage.interface import Entry, StorageError
 from ..storage.publications import Publications
 from ..storage.store import Store
@@ -69,13 +70,13 @@ async def write(
 ) -> Rebuilt:
     """Make the store at `target`, all or nothing.  Raises `BackupError`."""
     with held(target):
-        if parts(target):
-            raise BackupError(f"{target} exists; a rebuild only makes a realm where there is none.")
+        if there := parts(target):
+            raise BackupError(f"{there[0]} exists; a rebuild only makes a realm where there is none.")
         with scratch(target.parent) as place:
             new = place / target.name
             made = await _fill(reactor, engine, new, head, entries, board_posts)
             database.pass_over(new, max(made.seq, head.to_seq) + SKIPPED)
-            replace_files({new: target}, [], 0)
+            replace_files({new: target, database.renew(new): head_file(target)}, [], 0)
     return made
 
 

@@ -65,8 +65,8 @@ def _rebuild(arguments: argparse.Namespace) -> int:
     if not relays:
         raise BackupError("Name at least one relay after --from-nostr; the configuration has none.")
     target = config.storage.database
-    if parts(target) and not arguments.check:
-        raise BackupError(f"{target} exists; a rebuild only makes a realm where there is none.")
+    if (there := parts(target)) and not arguments.check:
+        raise BackupError(f"{there[0]} exists; a rebuild only makes a realm where there is none.")
     secret, author = _whose(arguments, config)
     return in_reactor(lambda reactor: _work(reactor, arguments, config, relays, secret, author))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from ..runtime.journal import Journal
 from ..runtime.thinker import Thinker
+from ..storage.store import Store
 
 Status = Literal["ok", "degraded", "failed"]
 
@@ -43,6 +44,16 @@ def storage_check(journal: Journal) -> Check:
         return Check("failed", "storage is ahead of the world: restart needed", figures)
     if not journal.accepting():
         return Check("failed", "nothing can be made durable", figures)
+    return Check("ok", figures=figures)
+
+
+def history_check(store: Store) -> Check:
+    """What was acknowledged is all there, or which part of it is lost; the older losses in the figures."""
+    figures: dict[str, Any] = {"epoch": store.epoch}
+    if store.lost:
+        figures["lost"] = [to_builtins(loss) for loss in store.lost]
+    if store.found is not None:
+        return Check("degraded", f"at this start {store.found.told()}", figures)
     return Check("ok", figures=figures)
 
 

@@ -118,6 +118,11 @@ THRESHOLDS: Final = (
         advice="The log line `storage unavailable` says why; see docs/operations.rst.",
     ),
     Threshold(
+        name="events_lost", severity="critical", quantity=Level("realmd_lost_at_start"), level=0.0, lasting=0,
+        unit="", summary="the last start found less than had been acknowledged",
+        advice="The log line `events lost:` says what; see docs/runbook.rst, \"It has lost events\".",
+    ),
+    Threshold(
         name="ticks_late", severity="warning", unit="%",
         quantity=Share(Growth("realmd_ticks_missed_total", 60), Growth("realmd_tick_seconds_count", 60)),
         level=0.05, lasting=60, summary="over 5 % of the ticks are missed",

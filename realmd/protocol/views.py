@@ -29,6 +29,8 @@ class Room(Struct, frozen=True):
     channel_id: str | None = None
     #: The realm's own Nostr key (hex), if it has one.
     pubkey: str = ""
+    #: Names the history in which seqs count.
+    epoch: str = ""
 
 
 def room_info(world: World, room: Room) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def room_info(world: World, room: Room) -> dict[str, Any]:
         "agents": world.seats_taken(),
         "maxAgents": world.limits.max_agents,
         "nostrChannelId": room.channel_id,
+        "epoch": room.epoch,
     }
 
 

@@ -198,7 +198,7 @@ class Realm:
         bodies = await self._history.read(since, after, entries_of(query.limit))
         kept = fitting(bodies, newest=not since and not after)
         more = {"next": Line.of(kept[-1]).seq} if (since or after) and len(kept) < len(bodies) else {}
-        return _ok(events=raw_list(kept), **more)
+        return _ok(events=raw_list(kept), epoch=self.room.epoch, **more)
 
     async def _inbox(self, query: queries.AgentInbox) -> Answer:
         if query.agent_id not in self.world.tables.profiles:

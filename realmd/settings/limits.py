@@ -35,6 +35,24 @@ class Limits(Section, frozen=True):
     address_registrations: Annotated[
         Share, Meta(description="New agentIds of one address an hour; of one network four times as many.")
     ] = 100
+    address_seats_percent: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Part of the seats that agents of one address may have.",
+            extra={"unit": "percent"},
+        ),
+    ] = 50
+    network_seats_percent: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Part of the seats that agents of one network, or of all relays, may have.",
+            extra={"unit": "percent"},
+        ),
+    ] = 75
     address_connections: Annotated[Share, Meta(description="Connections open from one address.")] = 250
     network_connections: Annotated[Share, Meta(description="Connections open from one network.")] = 1000
     spectators_percent: Annotated[

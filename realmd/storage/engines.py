@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from . import sqlite
+from .head import Head
 from .interface import StorageError
 
 
 class Hold(Protocol):
-    """The sole right to write one database, and the watch over its medium."""
+    """The sole right to write one database, the watch over its medium, and its head."""
+
+    head: Head
+
+    def need_new(self, state: str) -> None:
+        """The database is `state` ("empty"): raise `Unusable` unless the realm is new."""
 
     def verify(self) -> None:
         """Raise `StorageError` when what was taken is no longer what is at the location."""
@@ -38,8 +45,9 @@ class Engine:
     ddl: Callable[[str], str]
     #: location → keyword arguments of `adbapi.ConnectionPool`.
     pool: Callable[[str], dict[str, Any]]
-    #: Create what is missing at the location and take the sole right to write there.
-    hold: Callable[[str], Hold]
+    #: (location, files that only a realm with a past has) → the sole right to write there, with what is
+    #: missing at the location made.
+    hold: Callable[[str, Sequence[Path]], Hold]
     #: cursor → what is wrong with the database, or "".
     check: Callable[[Any], str]
     #: (connection, location, suffix) → the name of the backup made.

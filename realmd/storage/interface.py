@@ -36,11 +36,40 @@ class Entry(Struct, frozen=True):
     body: bytes
 
 
+class Lost(Struct, frozen=True):
+    """What had been acknowledged and was not there at a start.
+
+    The events `first` to `last` (none if `last` is less), in `commits` commits; up to `passed`, numbers
+    may have been given.  `found` at that time (ms).
+    """
+
+    first: int
+    last: int
+    passed: int
+    commits: int
+    found: int
+
+    def size(self) -> int:
+        """How many acknowledged changes it was, at least."""
+        return max(self.last - self.first + 1, self.commits)
+
+    def told(self) -> str:
+        """In words."""
+        if self.last < self.first:
+            return f"{self.commits} acknowledged changes were lost, none an event (places, tokens, sanctions)"
+        beyond = f", and up to {self.passed} if there were any" if self.passed > self.last else ""
+        return f"the acknowledged events {self.first} to {self.last} were lost{beyond}"
+
+
 class Loaded(Struct, frozen=True):
-    """Everything the world starts from; `rows` as {table: {key: struct}}."""
+    """Everything the world starts from; `rows` as {table: {key: struct}}.
+
+    `epoch` names the history in which `seq` counts.
+    """
 
     rows: dict[str, dict[str, Struct]]
     seq: int
+    epoch: str = ""
 
 
 class Retention(Struct, frozen=True):

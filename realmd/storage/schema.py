@@ -16,15 +16,13 @@ from msgspec import Struct
 
 from .engines import Engine
 from .interface import StorageError, Unusable
+from .witness import SET_META
 
 #: The schema files that belong to this code.
 DIRECTORY: Final = Path(__file__).parent / "schema"
 
 _NAME: Final = re.compile(r"(\d{4})_\w+\.sql")
 _HEADER: Final = re.compile(r"--\s*(version|compatible):\s*(\d+)\s*")
-_SET_META: Final = (
-    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-)
 
 
 class Migration(Struct, frozen=True):
@@ -98,4 +96,4 @@ def apply(cursor: Any, engine: Engine, migration: Migration) -> None:
     for statement in migration.statements:
         cursor.execute(engine.ddl(statement))
     for key, value in (("version", migration.version), ("compatible", migration.compatible)):
-        cursor.execute(_SET_META.replace("?", engine.mark), (key, str(value)))
+        cursor.execute(SET_META.replace("?", engine.mark), (key, str(value)))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from .head import Head, Mark, head_file
 from .interface import StorageError, Unusable
 
 #: Pages given back to the file system in one step, and kept in the file for reuse.
@@ -24,7 +26,7 @@ PRAGMAS: Final = (
 
 _DAMAGED: Final = (
     "{path} is damaged ({cause}). Stop the realm and restore the file from a backup, or move it aside "
-    "(with {path}-wal and {path}-shm) to start an empty realm."
+    "(with {path}-wal, {path}-shm and {path}.head) to start an empty realm."
 )
 _LOCKED: Final = (
     "{path} is locked by another program; end its transaction (an sqlite3 shell, a backup), "
@@ -51,15 +53,17 @@ _LOST: Final = {
 
 
 class FileHold:
-    """A lock file beside the database, and the identity of the file that was opened.
+    """A lock file beside the database, the identity of the file that was opened, and its head.
 
     The lock belongs to the open file, so the kernel frees it however the process ends; the
-    lock file itself stays, because removing it would let two daemons lock two files.
+    lock file itself stays, because removing it would let two daemons lock two files.  `beside`
+    are files of a realm that has been: with one of them an empty database is none that is new.
 
-    Raises `StorageError` when another daemon holds the lock or nothing can be written here.
+    Raises `StorageError` when another daemon holds the lock or nothing can be written here, and
+    `Unusable` when the realm's database is gone or empty.
     """
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, beside: Sequence[Path] = ()) -> None:
         self._path = Path(location)
         try:
             _make_directory(self._path.parent)
@@ -67,10 +71,33 @@ class FileHold:
         except OSError as error:
             raise _unwritable(self._path.parent, error) from error
         try:
+            self.head = Head(head_file(location))
+            there = self._path.exists()
+            self._beside = [path for path in (self.head.path, *beside) if there and path.exists()]
+            if not there or not self._path.stat().st_size:
+                self.need_new("empty" if there else "gone")
+            if not there and self.head.mark is None:
+                self.head.begin(Mark())  # first: so whoever is killed here is known to have begun
             self._file = _make_file(self._path)
         except OSError as error:
             os.close(self._lock)
             raise _unwritable(self._path, error) from error
+        except StorageError:
+            os.close(self._lock)
+            raise
+
+    def need_new(self, state: str) -> None:
+        """There is nothing in the database; raises `Unusable` where there must have been something."""
+        mark = self.head.mark
+        if mark is not None and not (mark.seq or mark.commits):
+            return  # a first start that went no further
+        if mark is None and not self._beside:
+            return
+        past = f"{self.head.path} knows of {mark.seq} events" if mark else f"{self._beside[-1]} is there"
+        raise Unusable(
+            f"{self._path} is {state}, and {past}: the realm was lost. Restore a backup (realmctl restore "
+            f"--force); or, for an empty realm, move it and {self.head.path} aside."
+        )
 
     def verify(self) -> None:
         # SQLite would go on writing to a deleted file, and all of that would be lost at its end.
@@ -87,6 +114,7 @@ class FileHold:
             )
 
     def release(self) -> None:
+        self.head.close()
         os.close(self._lock)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from twisted.enterprise import adbapi
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock, succeed
 from twisted.internet.threads import deferToThreadPool
@@ -17,10 +18,14 @@ from zope.interface import implementer
 
 from realmd.world.tables import KINDS
 
+from ..clock import milliseconds
+from ..figures import Figures
 from . import query, schema
 from .engines import Engine, Hold
-from .interface import Entry, IStore, Loaded, Pruned, Retention, Rows, StorageError, Unusable
+from .head import Mark
+from .interface import Entry, IStore, Loaded, Lost, Pruned, Retention, Rows, StorageError, Unusable
 from .retention import prune
+from .witness import SET_META, Account, new_epoch, sentence, take_up
 
 T = TypeVar("T")
 
@@ -34,15 +39,29 @@ class Store:
     """`IStore` over an SQL engine.
 
     `location` is what the engine opens: for SQLite the path of the file.  `directory` holds the
-    schema files.  All SQL runs in the pool's thread in the order it was asked for.
+    schema files.  `beside`: files that only a realm with a past has.  `mint` makes the name of an
+    epoch.  All SQL runs in the pool's thread in the order it was asked for.
     """
 
     log = Logger()
 
     def __init__(
-        self, engine: Engine, location: str, reactor: Any, directory: Path = schema.DIRECTORY
+        self,
+        engine: Engine,
+        location: str,
+        reactor: Any,
+        directory: Path = schema.DIRECTORY,
+        beside: Sequence[Path] = (),
+        mint: Callable[[], str] = new_epoch,
     ) -> None:
+        #: What was lost, found at this start or before; and at this one.
+        self.lost: tuple[Lost, ...] = ()
+        self.found: Lost | None = None
+        #: Names the history in which seqs count.
+        self.epoch = ""
         self._engine = engine
+        self._beside = beside
+        self._mint = mint
         self._location = location
         self._reactor = reactor
         self._directory = directory
@@ -51,6 +70,12 @@ class Store:
         self._closing = False
         self._gate = DeferredLock()  # a close asked for during an open waits for its end
         self._seq = 0
+        self._told = ""
+
+    def figures(self) -> Figures:
+        """For the metrics."""
+        lost = "Acknowledged changes that this start did not find."
+        return [("realmd_lost_at_start", lost, lambda: self.found.size() if self.found else 0)]
 
     # What IStore promises.
 
@@ -88,6 +113,10 @@ class Store:
         """Delete in small transactions, commits going in between; `bytes` is what is then in use."""
         return Deferred.fromCoroutine(prune(self._run, self._engine, now, retention))
 
+    def begin_epoch(self) -> Deferred[str]:
+        """From the next commit on seqs count in another history; its name."""
+        return Deferred.fromCoroutine(self._begin_epoch())
+
     def close(self) -> Deferred[None]:
         """Finish what was asked, mark the clean end, let go.  Never fails; closing twice is fine."""
         return self._gate.run(lambda: Deferred.fromCoroutine(self._close()))
@@ -118,19 +147,36 @@ class Store:
             self._engine.dbapi, cp_reactor=self._reactor, **self._engine.pool(self._location)
         )
         try:
-            self._hold = await self._in_thread(lambda: self._engine.hold(self._location))
+            self._hold = await self._in_thread(lambda: self._engine.hold(self._location, self._beside))
             await self._run(self._check)
             await self._upgrade(known)
-            loaded, clean = await self._run(self._load)
+            loaded, clean, account = await self._run(self._load)
+            await self._in_thread(partial(self._hold.head.begin, Mark(
+                account.seq, account.commits, account.seq, account.epoch
+            )))  # fmt: skip
         except BaseException:
             await self._let_go()
             raise
-        self._seq = loaded.seq
+        self._seq, self.epoch = account.seq, account.epoch
+        self.lost, self.found = account.lost, account.found
         self.log.info(
             "store opened: location={location} seq={seq} clean={clean}",
             location=self._location, seq=loaded.seq, clean=clean,
         )  # fmt: skip
+        self._tell(account)
         return loaded
+
+    def _tell(self, account: Account) -> None:
+        """Say once what the head knows more than the database."""
+        assert self._hold is not None
+        if account.found is not None:
+            what = sentence(account.found, self._location, str(self._hold.head.path), account.epoch)
+            self.log.critical("events lost: {what}", what=what)
+        elif account.passed:
+            self.log.info(
+                "seq passed over first={first} last={last}: the machine ended before the realm did",
+                first=account.passed, last=account.seq,
+            )  # fmt: skip
 
     def _check(self, cursor: Any) -> None:
         wrong = self._engine.check(cursor)
@@ -143,6 +189,9 @@ class Store:
     async def _upgrade(self, known: Sequence[schema.Migration]) -> None:
         engine, location = self._engine, self._location
         pending = await self._run(lambda cursor: schema.pending(cursor, engine, location, known))
+        assert self._hold is not None
+        if pending and pending[0].version == 1:
+            self._hold.need_new("empty")
         if pending and pending[0].version > 1:
             suffix = f"before-{pending[0].version:04}"
             name = await self._run(lambda cursor: engine.backup(cursor.connection, location, suffix))
@@ -151,13 +200,16 @@ class Store:
             await self._run(partial(schema.apply, engine=engine, migration=migration))
             self.log.info("store upgraded: version={version}", version=migration.version)
 
-    def _load(self, cursor: Any) -> tuple[Loaded, bool]:
+    def _load(self, cursor: Any) -> tuple[Loaded, bool, Account]:
+        assert self._hold is not None
+        head, now = self._hold.head, milliseconds(self._reactor)
         rows = {kind: self._load_kind(cursor, kind, struct) for kind, struct in KINDS.items()}
         cursor.execute("SELECT value FROM meta WHERE key = 'clean'")
         clean = cursor.fetchone() == ("1",)
         cursor.execute(self._engine.begin)
         self._set_meta(cursor, "clean", 0)
-        return Loaded(rows, self._get_seq(cursor)), clean
+        account = take_up(cursor, partial(self._execute, cursor), head.mark, head.boot, now, self._mint)
+        return Loaded(rows, account.seq, account.epoch), clean, account
 
     def _load_kind(self, cursor: Any, kind: str, struct: type[Struct]) -> dict[str, Struct]:
         decoder = msgspec.json.Decoder(struct)
@@ -180,6 +232,8 @@ class Store:
         self._closing = True
         try:
             await marked
+            if self._hold is not None:
+                await self._in_thread(self._hold.head.end)
         except StorageError as error:
             self.log.warn("store closed without its clean mark: {error}", error=error)
         finally:
@@ -243,6 +297,11 @@ class Store:
         cursor.execute("SELECT value FROM meta WHERE key = 'seq'")
         return int(cursor.fetchone()[0])
 
+    def _get_commits(self, cursor: Any) -> int:
+        cursor.execute("SELECT value FROM meta WHERE key = 'commits'")
+        found = cursor.fetchone()
+        return int(found[0]) if found else 0
+
     def _set_meta(self, cursor: Any, key: str, value: int) -> None:
         self._execute(cursor, "UPDATE meta SET value = ? WHERE key = ?", (str(value), key))
 
@@ -259,10 +318,27 @@ class Store:
     async def _commit(self, entries: Sequence[Entry], rows: Rows, seq: int) -> None:
         await self._run(lambda cursor: self._write(cursor, entries, rows, seq))
         self._seq = seq
+        fault = self._hold.head.fault if self._hold is not None else ""
+        if fault and fault != self._told:
+            self.log.error(
+                "head not written: {fault} What is lost from now on may go unnoticed.", fault=fault
+            )
+        self._told = fault
+
+    async def _begin_epoch(self) -> str:
+        epoch = self._mint()
+        await self._run(lambda cursor: self._execute(cursor, SET_META, ("epoch", epoch)))
+        if self._hold is not None and (mark := self._hold.head.mark) is not None:
+            await self._in_thread(partial(self._hold.head.begin, replace(mark, epoch=epoch)))
+        self.epoch = epoch
+        return epoch
 
     def _write(self, cursor: Any, entries: Sequence[Entry], rows: Rows, seq: int) -> None:
+        assert self._hold is not None
+        head = self._hold.head
+        head.reserve(seq, self._reactor.seconds())
         cursor.execute(self._engine.begin)
-        last = self._get_seq(cursor)
+        last, commits = self._get_seq(cursor), self._get_commits(cursor) + 1
         numbers = [entry.seq for entry in entries]
         if seq < last or any(not last < number <= seq for number in numbers):
             # An old number may be free again after a prune; taking it would repeat it.
@@ -270,3 +346,7 @@ class Store:
         for sql, values in query.write(entries, rows):
             cursor.executemany(sql.replace("?", self._engine.mark), values)
         self._set_meta(cursor, "seq", seq)
+        self._execute(cursor, SET_META, ("commits", str(commits)))
+        cursor.connection.commit()
+        # Behind it: whoever is killed in between must not find more in the head than was kept.
+        head.note(seq, commits, self._reactor.seconds())

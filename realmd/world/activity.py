@@ -7,14 +7,19 @@ from typing import Final
 
 from msgspec import Struct
 
+from .caller import Caller
+
 #: The time (ms) over which a rate is taken; what is older hardly counts.
 SPAN: Final = 10_000
 
 
 class Seen(Struct):
-    """The address an agent was last heard from, and its commands a second as they were at `at` (ms)."""
+    """Where an agent was last heard from, and its commands a second as they were at `at` (ms)."""
 
     address: str = ""
+    source: str = ""
+    network: str = ""
+    local: bool = False
     rate: float = 0.0
     at: int = 0
 
@@ -29,11 +34,12 @@ class Activity:
     def __init__(self) -> None:
         self._seen: dict[str, Seen] = {}
 
-    def note(self, agent_id: str, address: str, now: int) -> None:
-        """The agent asked for something, from `address`."""
+    def note(self, agent_id: str, caller: Caller, now: int) -> None:
+        """`caller` asked for something in the agent's name."""
         seen = self._seen.setdefault(agent_id, Seen())
         seen.rate, seen.at = seen.rate_at(now) + 1000 / SPAN, now
-        seen.address = address
+        seen.address, seen.local = caller.address, caller.local
+        seen.source, seen.network = caller.source, caller.network
 
     def of(self, agent_id: str) -> Seen:
         """What is known of the agent; nothing, since the process began, of one that was not heard."""

@@ -10,7 +10,9 @@ class Caller(Struct, eq=False):
 
     `local`: a program on the realm's own host, not a page of some site and not behind a proxy.
     `pubkey` (hex) and `npub`: a Nostr key that was proven.  `serials`: agentId → serial of the
-    token that was shown for it, or that registering it on this connection made.
+    token that was shown for it, or that registering it on this connection made.  `source` and
+    `network`: what counts as one address, and as one network, where shares are kept; "" of a local
+    program, which has no share.
     """
 
     local: bool = False
@@ -20,6 +22,8 @@ class Caller(Struct, eq=False):
     serials: dict[str, int] = field(default_factory=dict)
     #: The daemon itself and its minds; no door makes such a caller.
     inside: bool = False
+    source: str = ""
+    network: str = ""
 
     def remember(self, agent_id: str, serial: int) -> None:
         """From now on this caller holds the token of that serial."""

@@ -56,6 +56,8 @@ class Limits(Struct, frozen=True):
     """What the world allows; ages in ms, speed in units a second."""
 
     max_agents: int = 50
+    address_seats_percent: int = 50
+    network_seats_percent: int = 75
     walk_speed: float = 3.0
     commands_per_second: int = 20
     doze_after: int = 300_000
@@ -131,7 +133,7 @@ class World:
         if agent_id is not None and not command.stranger and agent_id not in self.tables.profiles:
             return Rejection("unknown_agent", "Unknown or unregistered agentId")
         if agent_id in self.tables.profiles and not caller.inside:
-            self.activity.note(agent_id, caller.address, now)
+            self.activity.note(agent_id, caller, now)
         if command.public and not self._allow(command, agent_id, now):
             return Rejection("rate_limited", "rate_limited")
         mark = self.tables.mark()

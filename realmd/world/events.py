@@ -72,9 +72,10 @@ class ProfileChanged(Join, frozen=True, tag="profile"):
 
 
 class Leave(Durable, frozen=True, tag="leave"):
-    """An agent left: it asked, its lease ran out (silent), its socket closed, or the operator had it go."""
+    """An agent left: it asked, its lease ran out (silent), its socket closed, the operator had it go, or it
+    gave way to another (displaced)."""
 
-    reason: Literal["asked", "silent", "closed", "kicked", "banned"] = "asked"
+    reason: Literal["asked", "silent", "closed", "kicked", "banned", "displaced"] = "asked"
 
 
 class Arrived(Durable, frozen=True, tag="arrived"):

@@ -81,6 +81,18 @@ def damage(machine: Machine, *tables: str) -> None:
     assert refused.wait() == 2
 
 
+def lose_the_end(machine: Machine) -> None:
+    """The last bytes of the write-ahead log are gone."""
+    home, daemon = machine.home, machine.daemon
+    assert daemon is not None
+    for number in range(3):
+        assert daemon.say("ada", f"to be lost {number}")["ok"]
+    daemon.kill()
+    log = Path(f"{home.database}-wal")
+    os.truncate(log, log.stat().st_size - 100)
+    machine.begin().log.wait("events lost: ")
+
+
 def lose(machine: Machine) -> None:
     """Nothing is left but a copy of the backup, and the secret key."""
     home, daemon = machine.home, machine.daemon
@@ -114,6 +126,7 @@ TROUBLES: Final[dict[str, Trouble]] = {
     "The disk is full": fill_disk,
     "The clock jumped": step_back,
     "The database is damaged": damage,
+    "It has lost events": lose_the_end,
     "The disk is lost": lose,
     "An upgrade went wrong": upgrade,
 }

@@ -176,7 +176,6 @@ async def test_a_connection_that_became_a_websocket_leaves_nothing_behind(
         ("/ws", {"sec_websocket_version": "8"}, 400),
         ("/ws", {"sec_websocket_key": "short"}, 400),
         ("/ws", {"connection": "keep-alive"}, 400),
-        ("/ws", {"origin": "<\xe9>"}, 400),
         ("/ws/", {}, 404),
     ],
 )

@@ -119,6 +119,11 @@ SCENARIOS: Final = (
         {0.75: set(), 1: {"storage:critical"}, 3.75: {"storage:critical"}, 4.25: set()},
     ),
     Scenario(
+        "a start finds less than was acknowledged, the next one all",
+        {"realmd_lost_at_start": [minutes(0, 1), minutes(3, 2), minutes(0, 4)]},
+        {0.75: set(), 1: {"events_lost:critical"}, 4.75: {"events_lost:critical"}, 5.25: set()},
+    ),
+    Scenario(
         "every tenth tick is missed",
         {"realmd_tick_seconds_count": [minutes(150, 4)], "realmd_ticks_missed_total": [minutes(15, 4)]},
         {0.5: set(), 2: {"ticks_late:warning"}},

@@ -26,7 +26,7 @@ def test_inhabitants_take_no_seat_but_are_known() -> None:
     join(world, "ada")
     assert views.room_info(world, ROOM) == {
         "roomId": "hall", "name": "The Hall", "description": "Large.",
-        "agents": 1, "maxAgents": 3, "nostrChannelId": "c0ffee",
+        "agents": 1, "maxAgents": 3, "nostrChannelId": "c0ffee", "epoch": "",
     }  # fmt: skip
     assert views.invite(world, ROOM) == {
         "roomId": "hall", "name": "The Hall", "relays": ["wss://relay.example"], "channelId": "c0ffee",

@@ -56,7 +56,7 @@ async def test_modes(store: Store, location: str) -> None:
     directory = Path(location).parent
     assert stat.S_IMODE(directory.stat().st_mode) == 0o750
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
-    assert modes == {f"realm.sqlite{end}": 0o640 for end in ("", "-wal", "-shm", ".lock")}
+    assert modes == {f"realm.sqlite{end}": 0o640 for end in ("", "-wal", "-shm", ".lock", ".head")}
 
 
 @pytest_twisted.ensureDeferred

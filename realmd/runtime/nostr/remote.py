@@ -35,6 +35,8 @@ from .interface import Relays, Run
 from .key import Key
 from .replies import Replies
 
+#: The network of all who come by relay, where seats are counted.
+RELAYS: Final = "relays"
 #: Commands under way at once.
 MOST_SERVED: Final = 64
 #: Stored wraps of an earlier time that a relay is asked for: only those of the last minute count, but
@@ -210,5 +212,7 @@ class Remote:
 
 
 def caller(pubkey: str) -> Caller:
-    """Whoever signed with the key `pubkey` (hex)."""
-    return Caller(pubkey=pubkey, npub=bech32.encode("npub", bytes.fromhex(pubkey)))
+    """Whoever signed with the key `pubkey` (hex).  Keys cost nothing, so relays count as one network."""
+    return Caller(
+        pubkey=pubkey, npub=bech32.encode("npub", bytes.fromhex(pubkey)), source=pubkey, network=RELAYS
+    )

@@ -44,6 +44,7 @@ const ENGLISH = {
   'say.leave.silent': 'fell silent and was gone',
   'say.leave.closed': 'closed the door behind',
   'say.leave.kicked': 'was shown the door',
+  'say.leave.displaced': 'made room for another',
   'say.leave.banned': 'was banned from the realm',
   'say.profile': 'has a new profile',
   'say.emote': 'looks {emote}',

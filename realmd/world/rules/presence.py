@@ -14,6 +14,7 @@ from ..bounds import cut, size
 from ..engine import World, rule
 from ..model import PALETTE, PROFILE_BYTES, RESERVED, VISITOR, Body, Profile
 from . import authority, naming
+from .seats import need_seat
 from .work import release, release_if_away
 
 
@@ -81,9 +82,10 @@ def inhabit(world: World, command: commands.Inhabit, now: int) -> Iterator[event
 def ensure_present(world: World, agent_id: str, now: int) -> Iterator[events.Event]:
     """A known agent that had left comes back when it acts, if a seat is free."""
     if world.body(agent_id) is None:
-        _need_seat(world)
+        yielding = need_seat(world, agent_id, now, person=False)
         profile = replace(world.tables.profiles[agent_id], last_seen=now)
         world.tables.put("profiles", agent_id, profile)
+        yield from _displace(world, yielding, now)
         yield from _enter(world, profile, _spawned(world, agent_id, now), now)
 
 
@@ -127,26 +129,24 @@ def _admit(world: World, command: commands.Register, now: int, player: bool) -> 
     old = world.tables.profiles.get(command.agent_id)
     if old is None and not player:
         naming.check_id(world, command.agent_id)
-    if world.body(command.agent_id) is None:
-        _need_seat(world)
+    absent = world.body(command.agent_id) is None
+    yielding = need_seat(world, command.agent_id, now, player) if absent else None
     profile = _profile(world, command, old, now)
     yield from _store(world, old, profile, now)
     authority.claim(world, command.agent_id, world.caller, now, visitor=player)
-    if world.body(command.agent_id) is None:
+    if absent:
+        yield from _displace(world, yielding, now)
         body = replace(_spawned(world, command.agent_id, now), player=player)
         yield from _enter(world, profile, body, now)
     world.heard[command.agent_id] = now  # only now: who could not enter leaves no trace
     if old is None and not world.caller.inside:
-        world.activity.note(command.agent_id, world.caller.address, now)
+        world.activity.note(command.agent_id, world.caller, now)
 
 
-def _need_seat(world: World) -> None:
-    """Refuse before anything is touched; who enters needs the store too."""
-    world.need_store()
-    if world.draining:
-        raise Refused("draining")
-    if world.seats_taken() >= world.limits.max_agents:
-        raise Refused("room_full", f"Room is full ({world.limits.max_agents} max)")
+def _displace(world: World, agent_id: str | None, now: int) -> Iterator[events.Event]:
+    """Have the agent go that gives way to another, if any."""
+    if agent_id is not None:
+        yield from depart(world, agent_id, now, "displaced")
 
 
 def _profile(world: World, command: commands.Register, old: Profile | None, now: int) -> Profile:
