@@ -37,6 +37,7 @@ class Register(Command, frozen=True, tag="register"):
     stranger: ClassVar[bool] = True
     agent_id: AgentId
     name: LongText | UnsetType = UNSET
+    #: Doors take hex or npub in any spelling; here it is 64 hex digits in lower case, or empty.
     pubkey: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
     bio: LongText | UnsetType = UNSET
     capabilities: Tags | UnsetType = UNSET
