@@ -67,11 +67,11 @@ class WorldWalk(Command, frozen=True, tag="world-walk"):
 
 
 class WorldAction(Command, frozen=True, tag="world-action"):
-    """Show an action."""
+    """Show an action; `targetAgentId` is told if it is an agent's."""
 
     agent_id: AgentId
     action: Action = "idle"
-    target_agent_id: AgentId | UnsetType = UNSET
+    target_agent_id: LongText | UnsetType | None = UNSET
 
 
 class WorldChat(Command, frozen=True, tag="world-chat"):

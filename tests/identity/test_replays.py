@@ -148,7 +148,7 @@ steps = st.lists(
 def test_nothing_is_taken_twice_whatever_the_clock_does(
     steps: list[tuple[int, int, int, int]], most: int
 ) -> None:
-    """Of all that was ever taken nothing is taken again while its date is in time, in a memory of any size."""
+    """Of all that was taken nothing is taken again while its date is in time, in a memory of any size."""
     replays, wall, passed = Replays(most), NOW, 0
     taken: list[Proof] = []
     for number, (jump, waited, ahead, key) in enumerate(steps):

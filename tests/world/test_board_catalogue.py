@@ -38,8 +38,8 @@ def test_the_board_keeps_its_order() -> None:
 
 
 def test_a_plugin_is_published_installed_and_taken_out() -> None:
-    """Anybody may; each step is told, and a step out of turn is refused."""
-    world = empty()
+    """Anybody may; each step is told, a step out of turn is refused, and an id that is no agent's not told."""
+    world = peopled("ann")
     (published,) = done(world, c.ClawhubPublish(id="maps", name="Maps", version="1.1.0"))
     assert (published.agent_id, published.plugin.version) == ("room", "1.1.0")
     assert refusal(world, c.ClawhubInstall(skill_id="globe")) == "not_found"
@@ -49,6 +49,8 @@ def test_a_plugin_is_published_installed_and_taken_out() -> None:
     assert refusal(world, c.ClawhubInstall(skill_id="maps")) == "already_installed"
     (updated,) = done(world, c.ClawhubPublish(id="maps", name="Maps", version="2", agent_id="ann"))
     assert (updated.agent_id, len(world.tables.plugins)) == ("ann", 1)
+    (unknown,) = done(world, c.ClawhubPublish(id="maps", name="Maps", version="3", agent_id="Buy now"))
+    assert unknown.agent_id == "room"
     done(world, c.ClawhubUninstall(skill_id="maps"))
     assert world.tables.installed == {}
 

@@ -15,7 +15,7 @@ DAY = 86_400_000
 
 def test_everyone_hears_what_is_said_and_shown() -> None:
     """Chat is cut at 500 characters; an emote and a chat are durable, an action is not."""
-    world = peopled("ann")
+    world = peopled("ann", "bob")
     seq = world.tables.seq
     (chat,) = done(world, c.WorldChat(agent_id="ann", text="é" * 501))
     (emote,) = done(world, c.WorldEmote(agent_id="ann", emote="laugh"))

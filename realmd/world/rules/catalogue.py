@@ -10,7 +10,7 @@ from .. import commands, events
 from ..engine import World, rule
 from ..model import Installed, Plugin
 
-#: Whom the journal names when a caller gave no agentId.
+#: Whom the journal names when a caller gave no agentId, or one that is no agent's.
 ROOM: Final = "room"
 
 
@@ -37,7 +37,7 @@ def publish(world: World, command: commands.ClawhubPublish, now: int) -> Iterato
     )
     world.tables.put("plugins", plugin.id, plugin)
     yield events.Catalogue(
-        agent_id=command.agent_id or ROOM, timestamp=now, seq=world.seq(),
+        agent_id=_who(world, command.agent_id), timestamp=now, seq=world.seq(),
         phase="published", skill_id=plugin.id, plugin=plugin,
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ def install(world: World, command: commands.ClawhubInstall, now: int) -> Iterato
     installed = Installed(command.skill_id, version, now)
     world.tables.put("installed", installed.skill_id, installed)
     yield events.Catalogue(
-        agent_id=command.agent_id or ROOM, timestamp=now, seq=world.seq(),
+        agent_id=_who(world, command.agent_id), timestamp=now, seq=world.seq(),
         phase="installed", skill_id=installed.skill_id, installed=installed,
     )  # fmt: skip
 
@@ -66,6 +66,10 @@ def uninstall(world: World, command: commands.ClawhubUninstall, now: int) -> Ite
         raise Refused("not_installed")
     world.tables.drop("installed", command.skill_id)
     yield events.Catalogue(
-        agent_id=command.agent_id or ROOM, timestamp=now, seq=world.seq(),
+        agent_id=_who(world, command.agent_id), timestamp=now, seq=world.seq(),
         phase="uninstalled", skill_id=command.skill_id,
     )  # fmt: skip
+
+
+def _who(world: World, agent_id: str | None) -> str:
+    return agent_id if agent_id is not None and agent_id in world.tables.profiles else ROOM

@@ -121,13 +121,23 @@ def expire(world: World, agent_id: str, now: int) -> Iterator[events.Event]:
         yield from release_if_away(world, world.tables.bodies[agent_id], now)
 
 
+def profile_of(world: World, command: commands.Register, old: Profile | None, now: int) -> Profile:
+    """The fields given, over those known, over the defaults."""
+    given = naming.described(world, command, old)
+    if old is None:
+        colour = PALETTE[len(world.tables.profiles) % len(PALETTE)]
+        old = Profile(command.agent_id, command.agent_id, "", "", (), colour, now, now)
+    given |= _key(world, command)
+    return replace(old, **given, last_seen=now)
+
+
 def _admit(world: World, command: commands.Register, now: int, player: bool) -> Iterator[events.Event]:
     old = world.tables.profiles.get(command.agent_id)
     if old is None and not player:
         naming.check_id(world, command.agent_id)
     if world.body(command.agent_id) is None:
         _need_seat(world)
-    profile = _profile(world, command, old, now)
+    profile = profile_of(world, command, old, now)
     yield from _store(world, old, profile, now)
     authority.claim(world, command.agent_id, world.caller, now, visitor=player)
     if world.body(command.agent_id) is None:
@@ -145,16 +155,6 @@ def _need_seat(world: World) -> None:
         raise Refused("draining")
     if world.seats_taken() >= world.limits.max_agents:
         raise Refused("room_full", f"Room is full ({world.limits.max_agents} max)")
-
-
-def _profile(world: World, command: commands.Register, old: Profile | None, now: int) -> Profile:
-    """The fields given, over those known, over the defaults."""
-    given = naming.described(world, command, old)
-    if old is None:
-        colour = PALETTE[len(world.tables.profiles) % len(PALETTE)]
-        old = Profile(command.agent_id, command.agent_id, "", "", (), colour, now, now)
-    given |= _key(world, command)
-    return replace(old, **given, last_seen=now)
 
 
 def _key(world: World, command: commands.Register) -> dict[str, str]:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ...errors import Refused
 from .. import commands, events
 from ..engine import World, rule
 from ..model import CONTENT_CUT, TEXT_CUT, Request
-from ..text.visible import has_ink, visible
+from ..text.visible import has_ink
 from .presence import ensure_present
 
 
@@ -38,7 +38,7 @@ def action(world: World, command: commands.WorldAction, now: int) -> Iterator[ev
         agent_id=command.agent_id,
         timestamp=now,
         action=command.action,
-        target_agent_id=visible(command.target_agent_id or "") or UNSET,
+        target_agent_id=_known(world, command.target_agent_id) or UNSET,
     )
 
 
@@ -100,6 +100,11 @@ def said(world: World, text: str, limit: int) -> str:
     if not has_ink(cleaned):
         raise Refused("nothing_said")
     return cleaned
+
+
+def _known(world: World, agent_id: str | UnsetType | None) -> str | None:
+    """`agent_id` if an agent has it: an id that is none's would be a text that nobody looks at."""
+    return agent_id if isinstance(agent_id, str) and agent_id in world.tables.profiles else None
 
 
 def _need_known(world: World, agent_id: str) -> None:
