@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -59,7 +59,9 @@ def flood(field: Field, secrets: Iterator[int]) -> Counter[str]:
     url, told = f"http://127.0.0.1:{field.port}/ipc", Counter[str]()
     asked = b"".join(
         request("POST", "/ipc", body, authorization=f"Nostr {encoded(made)}")
-        for made in (proof(url, body, age=-55, secret=next(secrets).to_bytes(32, "big")) for _ in range(BATCH))
+        for made in (
+            proof(url, body, age=-55, secret=next(secrets).to_bytes(32, "big")) for _ in range(BATCH)
+        )
     )
     with Stranger(field, "198.18.1.1") as line:
         line.send(asked)

@@ -46,7 +46,7 @@ def test_signed_logins_dated_ahead(withstands: Withstands) -> None:
 
 
 def test_taken_keys_respelled(withstands: Withstands) -> None:
-    """A key that somebody has proven is shown by nobody else, in no spelling, and nothing else is for a key."""
+    """A key that somebody has proven is shown by nobody else, however it is spelt."""
     withstands(keys.RESPELLED)
 
 

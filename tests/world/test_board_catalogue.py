@@ -38,7 +38,7 @@ def test_the_board_keeps_its_order() -> None:
 
 
 def test_a_plugin_is_published_installed_and_taken_out() -> None:
-    """Anybody may; each step is told, a step out of turn is refused, and an id that is no agent's not told."""
+    """Anybody may; each step is told, a step out of turn refused, an id that is no agent's not told."""
     world = peopled("ann")
     (published,) = done(world, c.ClawhubPublish(id="maps", name="Maps", version="1.1.0"))
     assert (published.agent_id, published.plugin.version) == ("room", "1.1.0")

@@ -61,7 +61,8 @@ CLOSED: Final[dict[tuple[type[events.Event], str], c.Command | None]] = {
     (events.Requested, "to_agent_id"): c.AgentRequest(agent_id="ann", to_agent_id=AD, request_type="task"),
     (events.Catalogue, "agent_id"): c.ClawhubPublish(agent_id=AD, id="x", name="x"),
     # One of a few words that the command allows, a refusal's code, or an id that the realm has made.
-    (events.Action, "action"): None, (events.Blocked, "reason"): None, (events.Requested, "request_type"): None,
+    (events.Action, "action"): None, (events.Blocked, "reason"): None,
+    (events.Requested, "request_type"): None,
     (events.Work, "workstation_id"): None, (events.Board, "post_id"): None,
     (events.Requested, "request_id"): None, (events.Responded, "request_id"): None,
     (events.Responded, "to_agent_id"): None,
@@ -84,7 +85,7 @@ def holds_words(kind: inspect.Type) -> bool:
 
 
 def stage() -> tuple[World, Caller, Caller]:
-    """Ann, who works, bound to a key, and her other agent; the caller with the key, and one with her token."""
+    """Ann, who works and is bound to a key; the caller with that key, and one with her token."""
     world = peopled("bob")
     keyed = Caller(address="198.51.100.7", pubkey=KEY, npub="npub1")
     assert not isinstance(world.apply(c.Register(agent_id="ann"), T0, keyed), Rejection)
@@ -128,7 +129,7 @@ def test_every_field_that_reaches_others_is_listed() -> None:
 def test_what_a_muted_agent_sends_is_told_to_nobody(
     where: tuple[type[events.Event], str], command: c.Command
 ) -> None:
-    """In each field that shows what an agent sends, nothing of a muted one is shown: by key, token or name."""
+    """In each field that shows what an agent sends, nothing of a muted one is: by key, token or name."""
     world, keyed, _ = stage()
     kind, field = where
     seen = [e for e in world.apply(ready(world, command), T0, keyed) if type(e) is kind]  # type: ignore[union-attr]
@@ -144,7 +145,7 @@ def test_what_a_muted_agent_sends_is_told_to_nobody(
 
 @pytest.mark.parametrize("command", [command for command in CLOSED.values() if command is not None])
 def test_an_id_that_is_no_agents_is_told_to_nobody(command: c.Command) -> None:
-    """Where others' ids are shown, nothing else can stand, whoever sends it; a look at nobody is still taken."""
+    """Where others' ids are shown, nothing else can stand, whoever sends it; a look at nobody is taken."""
     world, keyed, _ = stage()
     outcome = world.apply(command, T0, keyed)
     assert AD not in told(outcome)
@@ -176,7 +177,7 @@ def filled(kind: inspect.Type) -> Any:
 @pytest.mark.parametrize("kind", c.COMMANDS.values(), ids=list(c.COMMANDS))
 @pytest.mark.parametrize("agent_id", ["ann", "new", AD, None])
 def test_no_command_of_a_muted_key_carries_a_word(kind: type[c.Command], agent_id: str | None) -> None:
-    """Whatever is asked, with words in every argument, under an old id, a new one or none: nothing is told."""
+    """Whatever is asked, with words in every argument, under an old id, a new one or none, nobody is told."""
     info = inspect.type_info(kind)
     assert isinstance(info, inspect.StructType)
     fields = {field.name: filled(field.type) for field in info.fields if field.name != "agent_id"}
@@ -213,7 +214,7 @@ def test_a_muted_agent_comes_and_works_as_it_is_known() -> None:
 
 @pytest.mark.parametrize("kind", ["mute", "ban"])
 def test_a_sanctioned_key_registers_nothing_new(kind: str) -> None:
-    """Neither with the key, nor with a token of an agent that is bound to it, nor as a visitor of the page."""
+    """Neither with the key, nor with a token of an agent bound to it, nor as a visitor of the page."""
     for by_token in (False, True):
         world, keyed, bearer = stage()
         mute(world, "pubkey", KEY, kind)
