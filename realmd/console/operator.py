@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from ..identity.bech32 import BadBech32, pubkey_of
 from .client import configured
 from .columns import ago, columns, moment, plain, seconds
 from .control import Away, Line, Refusal
@@ -21,6 +20,8 @@ from .rooms import meant
 
 #: Exit codes: done, refused, wrong command line (argparse's), and nobody there.
 DONE, REFUSED, AWAY = 0, 1, 3
+#: What looks like a pubkey, typing errors included: the daemon tells of those.
+_KEY: Final = re.compile(r"npub1[0-9a-z]{58}|[0-9a-f]{64}", re.IGNORECASE | re.ASCII)
 SCOPES: Final = ("agent", "pubkey", "network")
 
 Ask = Callable[[Line, argparse.Namespace], dict[str, Any]]
@@ -129,8 +130,7 @@ def aimed(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def scope_of(target: str) -> str:
     """What a target looks like: a pubkey, an address or network, else an agentId."""
-    with suppress(BadBech32):
-        pubkey_of(target)
+    if _KEY.fullmatch(target.strip()):
         return "pubkey"
     try:
         ipaddress.ip_network(target, strict=False)

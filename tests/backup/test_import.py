@@ -16,7 +16,8 @@ from .conftest import Home
 
 PROFILES = [
     {
-        "agentId": "realm", "name": "The Realm", "pubkey": " " + "AB" * 32, "bio": "b" * 600, "color": "#112233",
+        "agentId": "realm", "name": "The Realm", "pubkey": " " + "AB" * 32, "bio": "b" * 600,
+        "color": "#112233",
         "capabilities": ["chat", 7], "skills": [{"skillId": "s", "name": "S"}, {"wrong": 1}],
         "joinedAt": 1_700_000_000_000, "lastSeen": 1_700_000_500_000,
     },
