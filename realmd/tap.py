@@ -153,7 +153,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     places = min(config.server.max_connections, max(raise_file_limit() - RESERVED_FILES, 16))
     guard = Guard(config.server, config.limits, places, reactor, certificates)
     guard.bans = Bans(world, guard.peers, reactor)
-    callers = Callers(credentials, lambda: realm.room.public_url, lambda: milliseconds(reactor))
+    callers = Callers(credentials, lambda: realm.room.public_url, reactor)
     gateway = Gateway(
         realm, fanout, reactor, random.Random(seed ^ 0x5EED),
         Bounds.of(config.server),

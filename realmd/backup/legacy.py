@@ -7,13 +7,15 @@ Times are ms since the epoch, seconds, or ISO 8601.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, field
+from msgspec import UNSET, Struct, field
 
+from ..identity.bech32 import BadBech32, pubkey_of
 from ..world.model import (
     AVATAR_CUT,
     BIO_CUT,
@@ -41,7 +43,6 @@ _LISTS: Final = ("profiles", "agents", "posts", "installed", "skills", "workstat
 _SECONDS: Final = 100_000_000_000  # a smaller number is no time in ms after 1973
 
 Row = dict[str, Any]
-PubKey = Annotated[str, Meta(max_length=128, pattern="^[0-9A-Za-z]*\\Z")]
 
 
 class Unusable(Exception):
@@ -139,7 +140,7 @@ def _profile(found: Legacy, row: Row, now: int, number: int) -> None:
         Profile(
             agent_id=agent_id,
             name=found.cleaner.line(_text(row.get("name")), NAME_CUT).strip() or agent_id[:NAME_CUT],
-            pubkey=_or(row.get("pubkey"), PubKey, ""),
+            pubkey=_pubkey(row.get("pubkey")),
             bio=found.cleaner.text(_text(row.get("bio")), BIO_CUT),
             capabilities=tuple(_capabilities(found.cleaner, row.get("capabilities"))),
             color=colour,
@@ -155,6 +156,13 @@ def _capabilities(cleaner: Cleaner, value: Any) -> Iterator[str]:
     for item in _list(value):
         if cleaned := cleaner.line(_text(item), CAPABILITY_CUT):
             yield cleaned
+
+
+def _pubkey(value: Any) -> str:
+    """A pubkey as the realm writes it; the old system took any text for one."""
+    with suppress(BadBech32):
+        return pubkey_of(value) if isinstance(value, str) else ""
+    return ""
 
 
 def _skills(value: Any) -> Iterator[Skill]:

@@ -20,7 +20,8 @@ from .rooms import meant
 
 #: Exit codes: done, refused, wrong command line (argparse's), and nobody there.
 DONE, REFUSED, AWAY = 0, 1, 3
-_KEY: Final = re.compile(r"npub1[0-9a-z]{58}|[0-9a-fA-F]{64}")
+#: What looks like a pubkey, typing errors included: the daemon tells of those.
+_KEY: Final = re.compile(r"npub1[0-9a-z]{58}|[0-9a-f]{64}", re.IGNORECASE | re.ASCII)
 SCOPES: Final = ("agent", "pubkey", "network")
 
 Ask = Callable[[Line, argparse.Namespace], dict[str, Any]]
@@ -135,7 +136,7 @@ def aimed(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def scope_of(target: str) -> str:
     """What a target looks like: a pubkey, an address or network, else an agentId."""
-    if _KEY.fullmatch(target):
+    if _KEY.fullmatch(target.strip()):
         return "pubkey"
     try:
         ipaddress.ip_network(target, strict=False)

@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
+from twisted.internet.interfaces import IReactorTime
 
+from ..clock import milliseconds
 from ..errors import Fault, Unproven
 from ..identity import bech32, nostr_event, proof
-from ..identity.errors import BadProof, NotProven
-from ..identity.replays import Replays
+from ..identity.errors import NotProven
+from ..identity.replays import LIFE, Replays
 from ..protocol.classic import token_in
 from ..runtime.credentials import Credentials
 from ..world.caller import Caller
+from .peers import Peer
 from .request import Request
 
 #: Agents whose tokens one connection may show.
@@ -23,15 +26,16 @@ MOST_TOKENS: Final = 64
 
 
 class Callers:
-    """Checks tokens and Nostr proofs.  `url()` is the realm's public address, `wall()` the time in ms."""
+    """Checks tokens and Nostr proofs.  `url()` is the realm's public address."""
 
-    def __init__(self, credentials: Credentials, url: Callable[[], str], wall: Callable[[], int]) -> None:
+    def __init__(self, credentials: Credentials, url: Callable[[], str], clock: IReactorTime) -> None:
         self._credentials = credentials
         self._url = url
-        self._wall = wall
+        self._clock = clock
         self._replays = Replays()
-        #: Proofs that the process before may have taken are not taken again (dated in whole seconds).
-        self._since = wall() // 1000 * 1000
+        # Those that the process before may have taken are not taken again (dated in whole seconds).
+        since = milliseconds(clock) // 1000 * 1000
+        self._replays.forget(since - LIFE, since - 1)
 
     def of(self, request: Request, body: bytes = b"") -> Caller:
         """Who sends `request`: by its peer, its Authorization header, and the token in its `body`.
@@ -44,25 +48,27 @@ class Callers:
         if not peer.local:
             caller.source, caller.network = peer.source, peer.network
         if (header := request.getHeader(b"authorization")) is not None:
-            self._authorize(caller, header, request.uri, request.method, body)
+            self._authorize(caller, header, request, body)
         if (token := token_in(body)) is not None:
             self.show(caller, token)
         return caller
 
-    def _authorize(self, caller: Caller, header: bytes, uri: bytes, method: bytes, body: bytes) -> None:
+    def _authorize(self, caller: Caller, header: bytes, request: Request, body: bytes) -> None:
         scheme = header.partition(b" ")[0].lower()
         text = header.decode("latin-1").strip()
         if scheme == b"bearer":
             self.show(caller, text[len("bearer") :].strip())
         elif scheme == b"nostr":
-            url = self._url() + uri.decode("latin-1")
-            now = self._wall()
-            with _told():
-                shown = proof.check_http(text, url, method.decode("latin-1"), body, now)
-                if shown.created < self._since:
-                    raise BadProof("stale")
-                self._replays.admit(shown, now)
-            prove(caller, shown.pubkey)
+            url = self._url() + request.uri.decode("latin-1")
+            prove(caller, self._proven(text, url, request.method.decode("latin-1"), body, request.peer))
+
+    def _proven(self, header: str, url: str, method: str, body: bytes, peer: Peer) -> str:
+        """The key (hex) that signed this request.  Only what proves it is remembered."""
+        with _told():
+            shown = proof.check_http(header, url, method, body, milliseconds(self._clock))
+            passed = int(self._clock.seconds() * 1000)
+            self._replays.admit(shown, passed, peer.source, peer.network)
+        return shown.pubkey
 
     def show(self, caller: Caller, token: str) -> None:
         """`caller` shows a token."""
@@ -80,7 +86,7 @@ class Callers:
         """`caller` answers the challenge with a signed event of kind 22242."""
         with _told():
             signed = nostr_event.decode(msgspec.json.encode(event))
-            shown = proof.check_challenge(signed, challenge, self.websocket_url(), self._wall())
+            shown = proof.check_challenge(signed, challenge, self.websocket_url(), milliseconds(self._clock))
         prove(caller, shown.pubkey)
 
     def websocket_url(self) -> str:

@@ -14,8 +14,6 @@ from twisted.logger import Logger
 from .. import __version__
 from ..clock import milliseconds
 from ..errors import REFUSALS, Fault, Rejection
-from ..identity import bech32
-from ..identity.bech32 import BadBech32
 from ..identity.keys import BadKeys
 from ..ops.audit import Deed, Operator
 from ..ops.trial import Tried
@@ -202,7 +200,7 @@ class Desk:
             self._known(order.agent)
             await self._apply(commands.Revoke(agent_id=order.agent, keys=order.keys))
             return {"agents": [order.agent]}
-        pubkey = pubkey_of(order.pubkey or "")
+        pubkey = order.pubkey or ""
         agents = owned(self._world, pubkey)
         if not agents:
             raise refused("not_found", "no agent has this owner")
@@ -258,7 +256,7 @@ def aim(order: Aimed) -> tuple[Scope, str]:
     if order.agent is not None:
         return "agent", order.agent
     if order.pubkey is not None:
-        return "pubkey", pubkey_of(order.pubkey)
+        return "pubkey", order.pubkey
     return "network", network_of(order.network or "")
 
 
@@ -274,16 +272,6 @@ def network_of(text: str) -> str:
     if network.prefixlen < WIDEST[network.version]:
         raise refused("malformed", f"{network} is too wide: at least /{WIDEST[network.version]}")
     return str(network)
-
-
-def pubkey_of(text: str) -> str:
-    """An npub or hex as hex."""
-    if control.is_key(text.lower()):
-        return text.lower()
-    try:
-        return bech32.decode("npub", text).hex()
-    except BadBech32 as error:
-        raise refused("malformed", f"not a pubkey: {error}") from None
 
 
 def departed(happened: tuple[Any, ...]) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Final, Literal
 
 Prefix = Literal["npub", "nsec", "note"]
 
@@ -11,6 +12,7 @@ _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _CHECKSUM = 6
+_HEX: Final = re.compile("[0-9a-fA-F]{64}")
 #: 256 bits are 51 groups of five and one bit, which takes a 52nd.
 _GROUPS = 52
 
@@ -55,6 +57,15 @@ def decode(prefix: Prefix, text: str) -> bytes:
     if number & (1 << spare) - 1:
         raise BadBech32(f"this {prefix} is not written as it should be: a spare bit is set")
     return (number >> spare).to_bytes(32, "big")
+
+
+def pubkey_of(text: str) -> str:
+    """A pubkey in the one way that it is written here, 64 hex digits in lower case; raises `BadBech32`.
+
+    `text` is hex or an npub, in any case, with blanks around it or not.
+    """
+    text = text.strip()
+    return text.lower() if _HEX.fullmatch(text) else decode("npub", text).hex()
 
 
 def _expanded(prefix: str) -> Iterator[int]:

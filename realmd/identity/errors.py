@@ -62,7 +62,7 @@ class BadProof(NotProven):
         "challenge": "The event must have one `challenge` tag, equal to the challenge of this connection.",
         "relay": "The event must have one `relay` tag, equal to the URL of this connection.",
         "replayed": "This event has been used already; sign a new one for each login.",
-        "busy": "More logins are under way than the realm can remember; try again in a minute.",
+        "busy": "Too many signed logins came from this address, or with this key; try again in a minute.",
         "agent": "The event must have one `d` tag, `realm-delegation:` and the agentId.",
         "realm": "The event must name this realm, by a `p` tag (its pubkey) or a `room` tag (its room id).",
         "expiration": "The event must have one `expiration` tag, in seconds and after it was signed.",

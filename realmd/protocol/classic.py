@@ -10,9 +10,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec.structs import replace
 
 from ..errors import Fault
-from ..world.commands import COMMANDS, Action, Command
+from ..identity.bech32 import BadBech32, pubkey_of
+from ..world.commands import COMMANDS, Action, Command, Register
 from ..world.model import AgentId, Colour
 from ..world.queries import QUERIES, Cursor, Profiles, Query
 
@@ -61,7 +63,20 @@ def decode_ask(name: str, args: bytes) -> Ask:
         raise Fault(_malformed(error)) from None
     if _too_deep(getattr(ask, "payload", None)) or _too_deep(getattr(ask, "response", None)):
         raise Fault(_malformed(RecursionError()))
-    return ask
+    return _with_key(ask) if isinstance(ask, Register) else ask
+
+
+def _with_key(ask: Register) -> Register:
+    """The same with its pubkey as it is written here; what is none was not given, as the old server took any.
+
+    So there is one spelling of a key behind this, and nothing else in its place.
+    """
+    if not isinstance(ask.pubkey, str) or not ask.pubkey:
+        return ask
+    try:
+        return replace(ask, pubkey=pubkey_of(ask.pubkey))
+    except BadBech32:
+        return replace(ask, pubkey=UNSET)
 
 
 def _too_deep(value: Any) -> bool:

@@ -9,13 +9,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from ..errors import Fault
+from ..identity.bech32 import BadBech32, pubkey_of
 from ..world.model import AgentId
 
 VERSION: Final = 1
@@ -138,7 +139,6 @@ ORDERS: Final = (
     | Token | RotateKeys | AlertTest | Drain
 )  # fmt: skip
 _decoder: Final = msgspec.json.Decoder(ORDERS)
-_KEY: Final = re.compile("[0-9a-f]{64}")
 
 
 class _Head(Struct):
@@ -149,13 +149,18 @@ _head: Final = msgspec.json.Decoder(_Head)
 
 
 def decode(line: bytes) -> Any:
-    """One of `ORDERS`; raises `Fault`, with a code, for anything else."""
+    """One of `ORDERS`, its pubkey in lower-case hex; raises `Fault`, with a code, for anything else."""
     try:
         if _head.decode(line).v != VERSION:
             raise Fault(f"this daemon speaks version {VERSION} of the control protocol", code="version")
-        return _decoder.decode(line)
+        order = _decoder.decode(line)
+        if getattr(order, "pubkey", None) is not None:
+            order = replace(order, pubkey=pubkey_of(order.pubkey))
+    except BadBech32 as error:
+        raise Fault(f"not a pubkey: {error}", code="malformed") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Fault(str(error) or "nested too deeply", code="malformed") from None
+    return order
 
 
 def answer(fields: dict[str, Any]) -> bytes:
@@ -166,8 +171,3 @@ def answer(fields: dict[str, Any]) -> bytes:
 def refusal(code: str, error: str) -> bytes:
     """The line of an answer that is none."""
     return msgspec.json.encode({"v": VERSION, "ok": False, "code": code, "error": error}) + b"\n"
-
-
-def is_key(text: str) -> bool:
-    """Whether `text` is a pubkey in hex."""
-    return _KEY.fullmatch(text) is not None

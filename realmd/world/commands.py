@@ -34,6 +34,7 @@ class Register(Command, frozen=True, tag="register"):
     stranger: ClassVar[bool] = True
     agent_id: AgentId
     name: LongText | UnsetType = UNSET
+    #: Doors take hex or npub in any spelling; here it is 64 hex digits in lower case, or empty.
     pubkey: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
     bio: LongText | UnsetType = UNSET
     capabilities: tuple[LongText, ...] | UnsetType = UNSET
@@ -63,11 +64,11 @@ class WorldWalk(Command, frozen=True, tag="world-walk"):
 
 
 class WorldAction(Command, frozen=True, tag="world-action"):
-    """Show an action."""
+    """Show an action; `targetAgentId` is told if it is an agent's."""
 
     agent_id: AgentId
     action: Action = "idle"
-    target_agent_id: AgentId | UnsetType = UNSET
+    target_agent_id: LongText | UnsetType | None = UNSET
 
 
 class WorldChat(Command, frozen=True, tag="world-chat"):

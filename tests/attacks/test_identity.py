@@ -11,7 +11,7 @@ from twisted.internet import reactor
 
 from tests.realm import ipc, realm_up
 
-from . import forgeries, posing, strangers
+from . import forgeries, keys, posing, strangers
 from .conftest import Withstands
 
 
@@ -38,6 +38,21 @@ def test_token_replay(withstands: Withstands) -> None:
 def test_nip98_misuse(withstands: Withstands) -> None:
     """A signed event proves its key once, in time, for the request or connection that it was made for."""
     withstands(forgeries.NIP98)
+
+
+def test_signed_logins_dated_ahead(withstands: Withstands) -> None:
+    """However many keys one address signs with, others log in with theirs."""
+    withstands(keys.DATED_AHEAD)
+
+
+def test_taken_keys_respelled(withstands: Withstands) -> None:
+    """A key that somebody has proven is shown by nobody else, however it is spelt."""
+    withstands(keys.RESPELLED)
+
+
+def test_muted_key(withstands: Withstands) -> None:
+    """Nothing that a muted key sends, under whatever name, is read by others."""
+    withstands(keys.MUTED)
 
 
 @pytest_twisted.ensureDeferred

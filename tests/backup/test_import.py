@@ -16,11 +16,12 @@ from .conftest import Home
 
 PROFILES = [
     {
-        "agentId": "realm", "name": "The Realm", "pubkey": "ab" * 32, "bio": "b" * 1100, "color": "#112233",
+        "agentId": "realm", "name": "The Realm", "pubkey": " " + "AB" * 32, "bio": "b" * 1100,
+        "color": "#112233",
         "capabilities": ["chat", 7], "skills": [{"skillId": "s", "name": "S"}, {"wrong": 1}],
         "joinedAt": 1_700_000_000_000, "lastSeen": 1_700_000_500_000,
     },
-    {"agentId": "bare"},
+    {"agentId": "bare", "pubkey": "no key"},
     {"agentId": "shalom", "name": "An impostor"},
     {"name": "nobody"},
     "no object",
@@ -83,6 +84,8 @@ def test_all_of_it_is_taken_over(home: Home, old: Path, start: Callable[..., Any
     assert (profile["joinedAt"], len(profile["bio"]), profile["capabilities"]) == (
         1_700_000_000_000, 1000, ["chat"],
     )  # fmt: skip
+    assert profile["pubkey"] == "ab" * 32
+    assert daemon.ask("profile", agentId="bare")["profile"]["pubkey"] == ""
     assert [post["content"] for post in daemon.ask("moltbook-list")["posts"]] == [
         "two, and my key ***",
         "one",

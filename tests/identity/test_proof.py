@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from realmd.identity.errors import BadEvent, BadProof, NotProven
 from realmd.identity.nostr_event import Event
 from realmd.identity.proof import Proof, check_challenge, check_http
-from realmd.identity.replays import Replays
 from tests.identity.signers import NOW, event, spoilt
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "nostr.json").read_bytes())
@@ -166,35 +165,3 @@ def test_an_answer_needs_a_challenge() -> None:
         code(lambda: check_challenge(event(22242, *ANSWER), "f00d", WS, NOW + 60_001, window=60_000))
         == "stale"
     )
-
-
-def proof(number: int, created: int = NOW) -> Proof:
-    return Proof("", f"{number:064x}", created, created + 60_000)
-
-
-def test_a_proof_is_taken_once() -> None:
-    """Whoever overhears a login cannot repeat it, as long as the header would be good."""
-    replays = Replays()
-    replays.admit(proof(1, NOW + 60_000), NOW)
-    assert code(lambda: replays.admit(proof(1, NOW + 60_000), NOW + 120_000)) == "replayed"
-    assert code(lambda: replays.admit(proof(1, NOW + 60_000), NOW + 120_001)) == "stale"
-
-
-def test_a_clock_set_back_revives_nothing() -> None:
-    """What was forgotten on time stays used when the clock is corrected."""
-    replays = Replays()
-    replays.admit(proof(1), NOW)
-    replays.admit(proof(2, NOW + 90_000), NOW + 90_000)
-    assert len(replays) == 1
-    assert code(lambda: replays.admit(proof(1), NOW)) == "stale"
-
-
-def test_a_full_memory_refuses_rather_than_forgets() -> None:
-    """A flood of good logins delays others for a minute; it never makes an old one usable again."""
-    replays = Replays(most=3)
-    for number, created in enumerate((NOW + 9_000, NOW, NOW + 5_000)):
-        replays.admit(proof(number, created), NOW)
-    assert code(lambda: replays.admit(proof(7), NOW)) == "busy"
-    assert code(lambda: replays.admit(proof(1), NOW)) == "replayed"
-    replays.admit(proof(7, NOW + 50_000), NOW + 60_001)
-    assert len(replays) == 3

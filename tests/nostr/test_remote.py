@@ -252,3 +252,30 @@ async def test_a_banned_key_is_refused_by_relay_too(tmp_path: Path) -> None:
                 assert (await ada.ask(cmd, agentId="ada", **args))[1]["code"] == "banned"
             assert (await ada.ask("register", agentId="ada2"))[1]["code"] == "banned"
             assert (await ada.ask("room-events"))[1]["code"] == "banned"
+
+
+@WAYS
+@pytest_twisted.ensureDeferred
+async def test_a_muted_key_takes_no_new_name_by_relay(tmp_path: Path, way: int) -> None:
+    """Who was muted by key comes as it was and under no other id, and points at nothing that is a text."""
+    with LocalRelay() as relay:
+        async with reader(relay.url) as scene, realm_on(tmp_path, relay.url) as (realm, bridge):
+            ada = Agent(scene, await ready(bridge))
+            await ada.ask("register", agentId="ada")
+            mute = Sanction(
+                id=identify("mute", "pubkey", ada.pubkey), kind="mute", scope="pubkey", target=ada.pubkey,
+                reason="Spam.", by="test", since=int(time.time() * 1000), until=0,
+            )  # fmt: skip
+            bridge._realm.intake.submit(Impose(sanction=mute))
+            for agent_id, words in (
+                ("Buy now", {}),
+                ("ada2", {"name": "Buy now"}),
+                ("ada", {"bio": "Buy now"}),
+            ):
+                _, answer = await ada.ask("register", way, agentId=agent_id, **words)
+                assert answer["code"] == "muted", agent_id
+            assert (await ada.ask("register", way, agentId="ada"))[1]["ok"]
+            _, answer = await ada.ask("world-action", way, agentId="ada", targetAgentId="Buy now")
+            assert answer["ok"]
+            for asked in ("room-events", "profiles"):
+                assert "Buy now" not in str(await realm.ipc(asked))

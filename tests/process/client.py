@@ -30,8 +30,14 @@ class Http:
         """Status and JSON of a page."""
         return self._request("GET", path)
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
-        self._connection.request(method, path, body)
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
+        """Status and JSON of what was posted."""
+        return self._request("POST", path, body, headers)
+
+    def _request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        self._connection.request(method, path, body, headers or {})
         response = self._connection.getresponse()
         return response.status, json.loads(response.read())
 

@@ -16,6 +16,7 @@ from zope.interface.verify import verifyObject
 
 from realmd.identity import nostr_event, schnorr
 from realmd.identity.nostr_event import Event
+from realmd.identity.replays import LIFE
 from realmd.protocol.nostr import asks
 from realmd.protocol.nostr.draft import Draft
 from realmd.protocol.views import Room
@@ -110,6 +111,21 @@ def test_a_clock_set_back_revives_nothing(tmp_path: Path) -> None:
     later.inlet.asked(early, "wss://r")
     assert later.obeyed == []
     assert later.inlet.passed_over == {"stale": 1}
+
+
+def test_a_clock_that_jumps_while_the_realm_runs_costs_no_command(tmp_path: Path) -> None:
+    """An hour ahead and back, what is dated by the clock is obeyed at once, and nothing twice."""
+    assert LIFE > 2 * asks.WINDOW
+    store = SlowAsks()
+    desk = Desk(tmp_path, store)
+    used: list[Event] = []
+    for number, now in enumerate((NOW, NOW + 3_600_000, NOW + 1000)):
+        desk.now = now
+        used.append(desk.ask(number))
+        for event in used:
+            desk.inlet.asked(event, "wss://r")
+        store.taking[number].callback(None)
+        assert len(desk.obeyed) == number + 1
 
 
 def test_what_waits_for_the_disk_is_bounded(tmp_path: Path) -> None:

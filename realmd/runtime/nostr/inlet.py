@@ -124,9 +124,11 @@ class Inlet:
         floor = max([now, *(until - 2 * asks.WINDOW for until in kept.values())])
         if floor > now:
             self.log.warn("the clock was set back: no commands by relay for {s} s", s=(floor - now) // 1000)
+            self._replays.forget(0, floor - asks.WINDOW - 1)
+        passed = int(self._clock.seconds() * 1000)
         for event_id, until in kept.items():
             if until >= floor:
-                self._replays.admit(Proof("", event_id, 0, until), floor)
+                self._replays.admit(Proof("", event_id, until - asks.WINDOW, until), passed)
 
     def close(self) -> None:
         """Take nothing more."""
@@ -231,7 +233,7 @@ class Inlet:
         try:
             if len(self._waiting) >= MOST_WAITING:
                 raise BadProof("busy")
-            self._replays.admit(proof, self._wall())
+            self._replays.admit(proof, int(self._clock.seconds() * 1000))
         except BadProof as error:
             self.passed_over[error.code] += 1
             return

@@ -125,13 +125,26 @@ def expire(world: World, agent_id: str, now: int) -> Iterator[events.Event]:
         yield from release_if_away(world, world.tables.bodies[agent_id], now)
 
 
+def profile_of(world: World, command: commands.Register, old: Profile | None, now: int) -> Profile:
+    """The fields given, over those known, over the defaults."""
+    given = naming.described(world, command, old)
+    if old is None:
+        colour = PALETTE[len(world.tables.profiles) % len(PALETTE)]
+        old = Profile(command.agent_id, command.agent_id, "", "", (), colour, now, now)
+    given |= _key(world, command)
+    profile = replace(old, **given, last_seen=now)
+    if size(profile) > PROFILE_BYTES:
+        raise Refused("profile_too_large")
+    return profile
+
+
 def _admit(world: World, command: commands.Register, now: int, player: bool) -> Iterator[events.Event]:
     old = world.tables.profiles.get(command.agent_id)
     if old is None and not player:
         naming.check_id(world, command.agent_id)
     absent = world.body(command.agent_id) is None
     yielding = need_seat(world, command.agent_id, now, player) if absent else None
-    profile = _profile(world, command, old, now)
+    profile = profile_of(world, command, old, now)
     yield from _store(world, old, profile, now)
     authority.claim(world, command.agent_id, world.caller, now, visitor=player)
     if absent:
@@ -147,19 +160,6 @@ def _displace(world: World, agent_id: str | None, now: int) -> Iterator[events.E
     """Have the agent go that gives way to another, if any."""
     if agent_id is not None:
         yield from depart(world, agent_id, now, "displaced")
-
-
-def _profile(world: World, command: commands.Register, old: Profile | None, now: int) -> Profile:
-    """The fields given, over those known, over the defaults."""
-    given = naming.described(world, command, old)
-    if old is None:
-        colour = PALETTE[len(world.tables.profiles) % len(PALETTE)]
-        old = Profile(command.agent_id, command.agent_id, "", "", (), colour, now, now)
-    given |= _key(world, command)
-    profile = replace(old, **given, last_seen=now)
-    if size(profile) > PROFILE_BYTES:
-        raise Refused("profile_too_large")
-    return profile
 
 
 def _key(world: World, command: commands.Register) -> dict[str, str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
-
-from msgspec import UNSET
 
 from ...errors import Refused, Rejection
 from .. import commands, events
@@ -14,16 +12,17 @@ from ..engine import World, rule
 from ..model import OPERATOR, TEXT_CUT, Sanction
 from ..sanctions import covers
 from . import authority
-from .presence import depart
+from .presence import depart, profile_of
 from .speech import said
 
-#: What a muted agent may not do: all that others would read or see said.
-SPEECH: Final = (
-    commands.WorldChat, commands.WorldEmote, commands.MoltbookPost, commands.AgentMessage,
-    commands.AgentRequest, commands.AgentRespond, commands.ClawhubPublish,
+#: What a muted agent may do, for nothing in it is its own words; `WorkFinish` without a note, too, and
+#: `Register` as it is known.  Whatever is not named here is refused, so that a new command tells nothing.
+#: `Disown` is not: an agent would be rid of the muted key that owns it.
+SILENT: Final = (
+    commands.WorldMove, commands.WorldWalk, commands.WorldAction, commands.WorldLeave,
+    commands.GoToWorkstation, commands.WorkStart, commands.WorkstationLeave,
+    commands.TokenRotate, commands.SetOwner,
 )  # fmt: skip
-#: What others read in a profile.
-_SHOWN: Final = ("name", "bio", "capabilities", "skills", "avatar", "pubkey")
 
 
 def identify(kind: str, scope: str, target: str) -> str:
@@ -35,16 +34,17 @@ def refused(world: World, agent_id: str | None, caller: Caller) -> Rejection | N
     """The refusal of whatever a banned agent, key or address asks for."""
     if caller.inside or not world.tables.sanctions:
         return None
-    sanction = world.tables.standing.on("ban", agent_id, _keys(world, agent_id, caller), world.now)
+    sanction = world.tables.standing.on("ban", agent_id, _behind(world, agent_id, caller), world.now)
     return told(sanction or world.tables.standing.banned(caller.address, world.now))
 
 
 def silenced(world: World, command: commands.Command, caller: Caller) -> Rejection | None:
-    """The refusal of what a muted agent may not do."""
-    if caller.inside or not world.tables.sanctions or not _speaks(world, command):
+    """The refusal of what a muted agent or key may not do."""
+    if caller.inside or not world.tables.sanctions:
         return None
     agent_id: str | None = command.agent_id  # type: ignore[attr-defined]
-    return told(world.tables.standing.on("mute", agent_id, _keys(world, agent_id, caller), world.now))
+    mute = world.tables.standing.on("mute", agent_id, _behind(world, agent_id, caller), world.now)
+    return told(mute) if mute is not None and _speaks(world, command) else None
 
 
 def told(sanction: Sanction | None) -> Rejection | None:
@@ -128,11 +128,25 @@ def _keys(world: World, agent_id: str | None, caller: Caller) -> tuple[str, ...]
     return (caller.pubkey, identity.pubkey, identity.owner) if identity else (caller.pubkey,)
 
 
+def _behind(world: World, agent_id: str | None, caller: Caller) -> Iterable[str]:
+    """The keys that answer for what is asked; where no known agent is named, those of all whose tokens came.
+
+    So a key cannot go on under a new agentId, registered with the token of one that it has.
+    """
+    names = [agent_id] if agent_id in world.tables.profiles else [agent_id, *caller.serials]
+    return [key for name in names for key in _keys(world, name, caller)]
+
+
 def _speaks(world: World, command: commands.Command) -> bool:
+    """Whether others would read or see something of its sender's in what comes of it."""
     if isinstance(command, commands.WorkFinish):
         return bool(command.note)
     if isinstance(command, commands.Register):
         old = world.tables.profiles.get(command.agent_id)
-        given = {field: getattr(command, field) for field in _SHOWN}
-        return old is not None and any(v not in (UNSET, getattr(old, f)) for f, v in given.items())
-    return isinstance(command, SPEECH)
+        if old is None:  # a new agentId is a word, too, and so is its name
+            return True
+        try:
+            return profile_of(world, command, old, old.last_seen) != old
+        except Refused:
+            return True
+    return not isinstance(command, SILENT)

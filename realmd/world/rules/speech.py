@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ...errors import Refused
@@ -34,12 +34,11 @@ def emote(world: World, command: commands.WorldEmote, now: int) -> Iterator[even
 def action(world: World, command: commands.WorldAction, now: int) -> Iterator[events.Event]:
     yield from ensure_present(world, command.agent_id, now)
     world.place(replace(world.tables.bodies[command.agent_id], action=command.action))
-    target = command.target_agent_id  # an id that is no agent's would be words to whoever watches
     yield events.Action(
         agent_id=command.agent_id,
         timestamp=now,
         action=command.action,
-        target_agent_id=target if target in world.tables.profiles else UNSET,
+        target_agent_id=_known(world, command.target_agent_id) or UNSET,
     )
 
 
@@ -101,6 +100,11 @@ def said(world: World, text: str, limit: int) -> str:
     if not has_ink(cleaned):
         raise Refused("nothing_said")
     return cleaned
+
+
+def _known(world: World, agent_id: str | UnsetType | None) -> str | None:
+    """`agent_id` if an agent has it: an id that is none's would be a text that nobody looks at."""
+    return agent_id if isinstance(agent_id, str) and agent_id in world.tables.profiles else None
 
 
 def _need_known(world: World, agent_id: str) -> None:
