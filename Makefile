@@ -12,7 +12,12 @@ METADATA := setup.cfg pyproject.toml constraints.txt realmd/__init__.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help run test lint types pytest screens deb repo package-test format clean
+# Processes that run tests at once: one with the browser, one with the sieges, one with the rest.
+WORKERS ?= 3
+# Those whose promises need no process, browser or attack.
+QUICK := tests/world tests/protocol tests/identity tests/runtime tests/storage tests/test_*.py
+
+.PHONY: help run test quick lint types pytest screens deb repo package-test test-trixie format clean
 .DELETE_ON_ERROR:
 
 help:  ## list what can be made
@@ -32,8 +37,13 @@ types: $(VENV)/ready-to-test node_modules/ready  ## mypy, strict in world/ and p
 	$(BIN)/mypy
 	npm run --silent types
 
-pytest: $(VENV)/ready-to-test node_modules/ready $(VENV)/browser $(VENV)/prometheus $(VENV)/faketime  ## the tests (ARGS="tests/world -k walk" chooses)
-	$(BIN)/pytest $(ARGS)
+pytest: $(VENV)/ready-to-test  ## the tests, all at once or some (ARGS="tests/world -k walk")
+	$(BIN)/pytest $(or $(ARGS),--numprocesses $(WORKERS))
+
+quick: lint $(VENV)/ready-to-test  ## what is checked while one writes: lint, types, the tests that start nothing
+	$(BIN)/mypy
+	@[ ! -e node_modules/ready ] || npm run --silent types
+	$(BIN)/pytest --quiet --numprocesses 2 $(QUICK)
 
 deb:  ## build the Debian packages into build/deb, each in a chroot of its Debian (needs root and debootstrap)
 	delivery/deb
@@ -44,11 +54,14 @@ repo:  ## make a signed apt repository of them, build/repo (SIGN_WITH names the 
 package-test:  ## build, boot Debian 12 and 13, install and try it all (ARGS="--built bookworm --only hung")
 	/usr/bin/python3 -m delivery.test $(ARGS)
 
+test-trixie:  ## the tests inside Debian 13, with its Python (needs root and debootstrap)
+	ARGS="$(ARGS)" delivery/suite trixie
+
 format: $(VENV)/ready-to-test  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-screens: $(VENV)/ready-to-test node_modules/ready $(VENV)/browser  ## pictures of the page, in build/screens
+screens: $(VENV)/ready-to-test  ## pictures of the page, in build/screens
 	$(BIN)/pytest tests/web
 
 clean:  ## take away all that was made, except ./var
@@ -86,23 +99,24 @@ $(VENV)/ready-to-test: $(VENV)/ready
 	@$(PIP) --no-build-isolation --editable .[test]
 	@touch $@
 
-# What checks the page: a browser, TypeScript and axe-core; nothing of it is needed to run the realm.
+# What some tests need beside Python: tests/conftest.py asks for it when such a test runs.
 
+# What opens the page.
 $(VENV)/browser: $(VENV)/made
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(call install,chromium fonts-dejavu-core)
 	@touch $@
-
-# What tries the alert rules and the dashboard.  RUNLEVEL keeps the package from starting a service.
 
 # Lets a test set the clock of one process.
 $(VENV)/faketime: $(VENV)/made
 	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || $(call install,faketime)
 	@touch $@
 
+# What tries the alert rules and the dashboard.  RUNLEVEL keeps the package from starting a service.
 $(VENV)/prometheus: $(VENV)/made
 	@command -v promtool >/dev/null || { export RUNLEVEL=1; $(call install,prometheus); }
 	@touch $@
 
+# TypeScript and axe-core, which check the page, and nostr-tools, another implementation.
 node_modules/ready: package.json package-lock.json
 	@command -v npm >/dev/null || $(call install,npm)
 	@echo "Installing what checks the page into node_modules"

@@ -15,6 +15,17 @@ need() {
     if [ "$(id -u)" != 0 ]; then echo "only root may make and enter a chroot" >&2; return 1; fi
 }
 
+# What wheels both Debians can take: those for glibc 2.36 and before.
+PLATFORMS=(--platform=manylinux{2014,_2_17,_2_28,_2_34}_x86_64)
+
+# copy_source FOLDER: put the source there, without what was made in it.
+copy_source() {
+    mkdir -p "$1"
+    tar -c --exclude-vcs --exclude=./.venv --exclude=./node_modules --exclude=./build --exclude=./var \
+        --exclude=__pycache__ --exclude='./.*_cache' --exclude=./.hypothesis --exclude='*.egg-info' \
+        --exclude=dropin.cache --exclude=./debian/build --exclude=./debian/realm-server . | tar -x -C "$1"
+}
+
 # The mirror that this machine's apt is configured with.
 mirror() {
     awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/*.sources 2>/dev/null | grep . ||

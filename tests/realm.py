@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import signal
 import socket as sockets
 import struct
@@ -32,11 +30,12 @@ from realmd.gateway.websocket import Gateway
 from realmd.runtime.daemon import Daemon
 from realmd.world.atlas import Atlas, parse
 
+from .framing import CLOSE, TEXT, frame, ipc, request, upgrade
+
 reactor: Any = _reactor
 MAP: Final = Path(__file__).resolve().parent.parent / "etc" / "realmd" / "world.toml"
 #: No test waits for this to pass (s): it ends one that would hang.
 HANGS: Final = 20.0
-TEXT, BINARY, CLOSE, PING, PONG, MORE = 1, 2, 8, 9, 10, 0
 
 
 class Answer(Struct):
@@ -222,40 +221,6 @@ class Running(Struct):
     async def metric(self, name: str) -> float:
         text = (await self.http("GET", "/metrics")).body.decode()
         return float(next(line.split()[1] for line in text.splitlines() if line.split()[0] == name))
-
-
-def ipc(command: str, **args: Any) -> bytes:
-    return json.dumps({"command": command, "args": args}).encode()
-
-
-def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    if body:
-        headers.setdefault("content_length", str(len(body)))
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {headers.pop('host', 'localhost')}"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def upgrade(path: str = "/ws", **headers: str) -> bytes:
-    """The opening handshake of a WebSocket."""
-    key = base64.b64encode(os.urandom(16)).decode()
-    asked = {"upgrade": "websocket", "connection": "Upgrade", "sec_websocket_key": key}
-    return request("GET", path, b"", **{**asked, "sec_websocket_version": "13", **headers})
-
-
-def frame(opcode: int, payload: bytes = b"", fin: bool = True, mask: bool = True) -> bytes:
-    """One client frame."""
-    size = len(payload)
-    short = size if size < 126 else 126 if size < 65536 else 127
-    head = bytes((opcode | (0x80 if fin else 0), short | (0x80 if mask else 0)))
-    if short >= 126:
-        head += size.to_bytes(2 if short == 126 else 8, "big")
-    if not mask:
-        return head + payload
-    key = os.urandom(4)
-    stream = (key * (size // 4 + 1))[:size]
-    masked = int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")
-    return head + key + masked.to_bytes(size, "big")
 
 
 async def turn() -> None:

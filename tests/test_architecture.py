@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def source(name: str, text: str, is_package: bool = False) -> Source:
     return Source(name, text, ast.parse(text), is_package)
 
 
+@cache
 def read(directory: str) -> list[Source]:
     sources = []
     for path in sorted((ROOT / directory).rglob("*.py")):

@@ -25,7 +25,9 @@ from realmd.world.commands import COMMANDS
 from realmd.world.queries import QUERIES
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.rst", "docs/architecture.rst", "docs/operations.rst", "docs/protocol.rst")
+DOCUMENTS = (
+    "CONTRIBUTING.rst", "README.rst", "docs/architecture.rst", "docs/operations.rst", "docs/protocol.rst",
+)  # fmt: skip
 TEXTS = {name: (ROOT / name).read_text("utf-8") for name in DOCUMENTS}
 ALL = "\n".join(TEXTS.values())
 #: Logging methods and their levels.
@@ -120,8 +122,8 @@ def test_every_setting_and_variable_exists() -> None:
 
 def test_every_tool_exists() -> None:
     """Each make target, realmctl command and file that a document names is there."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"^ *(?:\$ )?make ([a-z]+)", ALL, re.MULTILINE)) - targets == set()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"^ *(?:\$ )?make ([a-z-]+)", ALL, re.MULTILINE)) - targets == set()
     assert set(re.findall(r"\brealmctl ([a-z]+)\b", ALL)) - SUBCOMMANDS.keys() == set()
     paths = [word for word in LITERALS if re.match(r"(?:realmd|tests|twisted|etc)/[\w/.]+$", word)]
     assert {path for path in paths if not (ROOT / path).exists()} == set()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import cycle, product
 from typing import Any, Final
 
+from ..framing import ipc, request, upgrade
 from .field import Field, Stranger
 from .siege import Attack
 from .strangers import enrol, events_of
-from .wire import ipc, request, upgrade
 
 #: The realm has a name, and one other site may use it.
 NAMED: Final = {

@@ -20,7 +20,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
-from .wire import CLOSE, PING, PONG, TEXT, frame, message, post, proxy_header, request, upgrade
+from ..framing import CLOSE, PING, PONG, TEXT, frame, request, upgrade
+from .wire import message, post, proxy_header
 
 #: How many of each, and how long (s) from one thing one does to its next: no multiple of a tick.
 WALKERS: Final = 6

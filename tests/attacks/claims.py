@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import cycle, product
 from typing import Final
 
+from ..framing import DEFLATED, MORE, PING, TEXT, frame, ipc, request, upgrade
 from .browsers import check_homely
 from .field import Field, Stranger
 from .malformed import BRIEF, INNER, OFFENCE
 from .siege import Attack
 from .strangers import enrol
-from .wire import DEFLATED, MORE, PING, TEXT, frame, ipc, request, upgrade
 
 FIN: Final = 0x80
 HUGE: Final = 1 << 62

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self
 
-from .wire import CLOSE, TEXT, frame, message, proxy_header, upgrade
+from ..framing import CLOSE, TEXT, frame, upgrade
+from .wire import message, proxy_header
 
 #: Longest wait (s) for an answer.
 PATIENCE: Final = 15.0

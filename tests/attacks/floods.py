@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final
 
+from ..framing import DEFLATED, MORE, PING, TEXT, frame, request, upgrade
 from .field import Field, Swarm
 from .siege import Attack
-from .wire import DEFLATE_OFFER, DEFLATED, MORE, PING, TEXT, deflate, frame, message, post, request, upgrade
+from .wire import DEFLATE_OFFER, deflate, message, post
 
 #: What a connection is given to send at once (bytes).
 BATCH: Final = 131_072

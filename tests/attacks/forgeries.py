@@ -16,12 +16,13 @@ import msgspec
 from realmd.identity import schnorr
 from realmd.identity.keys import KeyRing
 
+from ..framing import ipc, request
 from ..identity.signers import OWNER, STRANGER, entropy, event
 from ..process.daemon import run
 from .field import Answer, Field, Stranger
 from .siege import Attack
 from .strangers import VICTIM, enrol
-from .wire import ipc, post, request
+from .wire import post
 
 #: Codes of tokens that prove nothing.
 NO_TOKEN: Final = {"malformed", "unknown_key", "bad_signature", "expired", "not_yet"}

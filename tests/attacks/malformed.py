@@ -7,9 +7,9 @@ import random
 from itertools import cycle
 from typing import Final
 
+from ..framing import BINARY, CLOSE, DEFLATED, MORE, PING, PONG, TEXT, frame, request
 from .field import Field, Stranger
 from .siege import Attack
-from .wire import BINARY, CLOSE, DEFLATED, MORE, PING, PONG, TEXT, frame, request
 
 #: What a request that cannot be read to its end may take (s); the default is 10.
 BRIEF: Final = {"REALMD_SERVER_HANDSHAKE_TIMEOUT_S": "2"}

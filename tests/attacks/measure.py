@@ -30,7 +30,7 @@ ATTACKS: Final = {
 
 def measured(attack: Attack, seconds: float) -> Figures:
     """One siege of a realm with default settings, but for what the attack is about."""
-    own = {} if attack.settings == slow.BRIEF else attack.settings
+    own = {} if attack.settings in (slow.BRIEF, slow.FEW_PLACES) else attack.settings
     with tempfile.TemporaryDirectory() as folder:
         daemon = Daemon(Path(folder), settings={**BEHIND_PROXIES, **own}, program=PROGRAM)
         try:

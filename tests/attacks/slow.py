@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from ..framing import MORE, TEXT, frame, upgrade
 from .field import Field, Swarm
 from .siege import Attack
-from .wire import MORE, TEXT, frame, message, post, upgrade
+from .wire import message, post
 
 #: So that a test sees more than one round of it; the defaults are 10 and 75 s.
 BRIEF: Final = {
     "REALMD_SERVER_HANDSHAKE_TIMEOUT_S": "1", "REALMD_SERVER_IDLE_TIMEOUT_S": "2",
     "REALMD_SERVER_OUTBOX_PATIENCE_S": "1",
 }  # fmt: skip
+#: So that they are taken even by an attacker to whom a busy machine gives little; the default is 2,000.
+FEW_PLACES: Final = {"REALMD_SERVER_MAX_CONNECTIONS": "600"}
 HEAD: Final = b"POST /ipc HTTP/1.1\r\nHost: localhost\r\n"
 #: Connections that an attacker keeps open, and how long (s) one of them waits before it goes on.
 MANY: Final = 400
@@ -102,7 +105,7 @@ DEAF: Final = Attack(
     BRIEF,
 )
 #: They come for every place that gets free, so most newcomers find none meanwhile.
-#: While 5,000 come at once, 2,000 of them have the places until each has had half a second.
+#: While 5,000 come at once, the first have the places until each has had half a second.
 HALF_OPEN: Final = Attack(
-    "half_open_connections", half_open, "connection limit reached limit=total", turned_away=0.9
+    "half_open_connections", half_open, "connection limit reached limit=total", FEW_PLACES, turned_away=0.9
 )

@@ -6,9 +6,10 @@ import json
 from itertools import count, cycle
 from typing import Any, Final
 
+from ..framing import ipc, request
 from .field import Field, Stranger
 from .siege import Attack
-from .wire import ipc, post, request
+from .wire import post
 
 VICTIM: Final = "198.51.100.1"
 #: Refusals that say why somebody may not speak for an agent.

@@ -9,7 +9,8 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
-from tests.realm import ipc, realm_up
+from tests.framing import ipc
+from tests.realm import realm_up
 
 from . import forgeries, keys, posing, strangers
 from .conftest import Withstands

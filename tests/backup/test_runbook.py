@@ -22,7 +22,6 @@ from .conftest import Home
 from .runbook import Machine
 
 PAGES: Final = pages()
-FAKETIME: Final = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 Trouble = Callable[[Machine], None]
 
 
@@ -143,17 +142,22 @@ def prepared(title: str, home: Home, mountable: bool) -> Iterator[dict[str, Any]
             home.state.mkdir()
             stack.enter_context(small_disk(home.state, "3m"))
         if title == "The clock jumped":
-            if FAKETIME is None:
-                pytest.skip("needs libfaketime (Debian: faketime)")
+            [library] = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
             (home.folder / "offset").write_text("+0")
             how["settings"] |= {
-                "LD_PRELOAD": str(FAKETIME), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "LD_PRELOAD": str(library), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                 "FAKETIME_TIMESTAMP_FILE": str(home.folder / "offset"),
             }  # fmt: skip
         yield how
 
 
-@pytest.mark.parametrize("title", PAGES, ids=lambda title: title or "first")
+def page(title: str) -> Any:
+    """A page as a parameter, with what making its trouble needs."""
+    marks = [pytest.mark.needs("faketime")] if title == "The clock jumped" else []
+    return pytest.param(title, id=title or "first", marks=marks)
+
+
+@pytest.mark.parametrize("title", [page(title) for title in PAGES])
 def test_the_page_leads_out_of_its_trouble(
     title: str, home: Home, start: Callable[..., Daemon], mountable: bool
 ) -> None:

@@ -7,7 +7,7 @@ import re
 import zlib
 from typing import Any, Final
 
-from ..attacks.wire import CLOSE, DEFLATED, PING, PONG, TEXT
+from ..framing import CLOSE, DEFLATED, PING, PONG, TEXT
 from .cases import Case
 
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d) [ -~]+")

@@ -8,7 +8,8 @@ from typing import Final
 
 from realmd.protocol.dialects import BATCH
 
-from ..attacks.wire import CLOSE, DEFLATE_OFFER, DEFLATED, MORE, PING, PONG, TEXT, deflate
+from ..attacks.wire import DEFLATE_OFFER, deflate
+from ..framing import CLOSE, DEFLATED, MORE, PING, PONG, TEXT
 from . import asks
 from .dice import Dice
 

@@ -11,7 +11,8 @@ import threading
 from typing import Any, Final
 
 from ..attacks.field import Field, Stranger
-from ..attacks.wire import CLOSE, PING, PONG, TEXT, frame, post, request
+from ..attacks.wire import post
+from ..framing import CLOSE, PING, PONG, TEXT, frame, request
 from .answers import SECRET
 
 ADA: Final = "witness-ada"

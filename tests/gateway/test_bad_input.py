@@ -12,7 +12,8 @@ import pytest
 import pytest_twisted
 from twisted.internet.threads import deferToThread
 
-from tests.realm import drained, ipc, realm_up, request, turn, undisturbed
+from tests.framing import ipc, request
+from tests.realm import drained, realm_up, turn, undisturbed
 
 KIB = 1024
 LIMIT = 64 * KIB

@@ -12,29 +12,13 @@ import pytest
 import pytest_twisted
 
 from realmd.gateway.wire import PASSED_OVER
-from tests.realm import (
-    BINARY,
-    CLOSE,
-    MORE,
-    PING,
-    PONG,
-    TEXT,
-    Socket,
-    drained,
-    frame,
-    narrow,
-    realm_up,
-    turn,
-    undisturbed,
-    upgrade,
-)  # fmt: skip
+from tests.framing import BINARY, CLOSE, DEFLATED, MORE, PING, PONG, TEXT, frame, upgrade
+from tests.realm import Socket, drained, narrow, realm_up, turn, undisturbed
 
 KIB = 1024
 LIMIT = 64 * KIB
 #: What this file sends is malformed, not a flood: test_limits.py sends those.
 UNLIMITED = {"connection_rate": 1_000_000.0}
-#: RSV1 of a deflated frame (RFC 7692).
-DEFLATED = 0x40
 
 
 async def answered(socket: Socket) -> None:

@@ -17,7 +17,8 @@ from realmd.gateway.control import MOST
 from realmd.identity import bech32
 from realmd.identity.keys import MOST_KEYS
 from realmd.protocol.control import LONGEST_LINE
-from tests.realm import HANGS, Running, Wire, drained, ipc, reactor, realm_up, request, turn, upgrade
+from tests.framing import ipc, request, upgrade
+from tests.realm import HANGS, Running, Wire, drained, reactor, realm_up, turn
 
 
 class Control:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest_twisted
 
-from tests.realm import ipc, realm_up, request, upgrade
+from tests.framing import ipc, request, upgrade
+from tests.realm import realm_up
 
 
 @pytest_twisted.ensureDeferred

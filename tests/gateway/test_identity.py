@@ -12,8 +12,9 @@ import msgspec
 import pytest_twisted
 
 from realmd.identity import bech32, schnorr
+from tests.framing import ipc, request, upgrade
 from tests.identity.signers import OWNER, STRANGER, event
-from tests.realm import Answer, Running, Socket, ipc, realm_up, request, upgrade
+from tests.realm import Answer, Running, Socket, realm_up
 
 FAR: dict[str, str] = {"x_forwarded_for": "203.0.113.9"}
 NPUB = bech32.encode("npub", schnorr.public_key(OWNER))

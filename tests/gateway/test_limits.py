@@ -19,19 +19,8 @@ from realmd.gateway.limits import RateLimits
 from realmd.gateway.peers import Peer, Peers, peer_at
 from realmd.ops.logs import journal_line
 from realmd.settings.limits import Limits
-from tests.realm import (
-    MORE,
-    PING,
-    TEXT,
-    Running,
-    Socket,
-    ipc,
-    realm_up,
-    request,
-    turn,
-    undisturbed,
-    upgrade,
-)
+from tests.framing import MORE, PING, TEXT, ipc, request, upgrade
+from tests.realm import Running, Socket, realm_up, turn, undisturbed
 
 STRANGER = "198.51.100.7"
 

@@ -12,7 +12,8 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger, capturedLogs
 
 from realmd.ops.network import Losses, Sparing
-from tests.realm import PING, PONG, Running, Wire, realm_up, request, turn
+from tests.framing import PING, PONG, request
+from tests.realm import Running, Wire, realm_up, turn
 
 BRISK = {"ping_interval_s": 0.1, "ping_timeout_s": 0.3}
 

@@ -13,7 +13,8 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.web.http_headers import Headers
 
 from realmd.gateway.peers import Peers, Relayed
-from tests.realm import realm_up, request
+from tests.framing import request
+from tests.realm import realm_up
 
 HERE = IPv4Address("TCP", "127.0.0.1", 40000)
 PROXY = IPv4Address("TCP", "10.0.0.5", 40000)

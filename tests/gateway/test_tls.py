@@ -20,8 +20,9 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.internet.task import Clock
 
 from realmd.gateway.certificates import CertificateError, Certificates
+from tests.framing import CLOSE, frame, ipc, request, upgrade
 from tests.process.daemon import Daemon
-from tests.realm import CLOSE, HANGS, Running, Socket, Wire, frame, ipc, realm_up, request, turn, upgrade
+from tests.realm import HANGS, Running, Socket, Wire, realm_up, turn
 
 reactor: Any = _reactor
 

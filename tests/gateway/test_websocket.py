@@ -12,21 +12,8 @@ import pytest
 import pytest_twisted
 from twisted.web.http import RESPONSES
 
-from tests.realm import (
-    BINARY,
-    CLOSE,
-    PING,
-    PONG,
-    Running,
-    Socket,
-    ipc,
-    narrow,
-    reactor,
-    realm_up,
-    request,
-    turn,
-    upgrade,
-)  # fmt: skip
+from tests.framing import BINARY, CLOSE, PING, PONG, ipc, request, upgrade
+from tests.realm import Running, Socket, narrow, reactor, realm_up, turn
 
 #: Everybody may shout here.
 LOUD: dict[str, Any] = {"commands_per_second": 10_000}

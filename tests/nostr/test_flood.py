@@ -15,7 +15,8 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
 from realmd.identity.gift_wrap import STORED
 from realmd.identity.nostr_event import Event
-from tests.realm import Socket, Wire, reactor, upgrade
+from tests.framing import upgrade
+from tests.realm import Socket, Wire, reactor
 from tests.relay.scene import LocalRelay, until
 
 from .agents import Agent

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import pytest_twisted
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
@@ -26,9 +27,9 @@ from tests.relay.scene import LocalRelay
 from .scene import ROOM, eventually, realm_on
 from .test_remote import ready
 
+pytestmark = pytest.mark.needs("node")
 PROGRAM: Final = Path(__file__).with_name("agent.mjs")
 ROOT: Final = Path(__file__).resolve().parents[2]
-NODE: Final = shutil.which("node")
 PATIENCE: Final = 20.0
 
 
@@ -78,9 +79,9 @@ class Driver(ProcessProtocol):
 @asynccontextmanager
 async def nostr_tools(relay: str, realm: str = "") -> AsyncIterator[Driver]:
     """An agent of nostr-tools, until the block ends."""
-    assert NODE, "nostr-tools needs Node.js: sudo apt-get install npm"
-    driver = Driver(realm)
-    process = reactor.spawnProcess(driver, NODE, [NODE, str(PROGRAM), relay], env=dict(os.environ))
+    node, driver = shutil.which("node"), Driver(realm)
+    assert node
+    process = reactor.spawnProcess(driver, node, [node, str(PROGRAM), relay], env=dict(os.environ))
     try:
         yield driver
     finally:
@@ -209,7 +210,7 @@ async def test_the_program_of_the_document_works(tmp_path: Path) -> None:
         async with realm_on(tmp_path, relay.url) as (realm, bridge):
             await ready(bridge)
             running: Any = getProcessOutputAndValue(
-                NODE,
+                shutil.which("node"),
                 ["--input-type=module", "-e", program, "agent.mjs", relay.url],
                 dict(os.environ),
                 str(ROOT),

@@ -183,7 +183,7 @@ async def test_a_relay_that_hangs_holds_up_neither_the_world_nor_its_end(tmp_pat
     with LocalRelay() as relay:
         async with realm_on(tmp_path, relay.url) as (realm, bridge):
             await until(lambda: bridge.room.channel_id and not len(bridge.outbox), "a channel")
-            os.kill(relay._process.pid, signal.SIGSTOP)
+            os.kill(relay.process.pid, signal.SIGSTOP)
             await realm.ipc("register", agentId="ada", name="Ada")
             assert (await realm.ipc("world-chat", agentId="ada", text="is anybody there?"))["ok"]
             await until(lambda: bridge.logbook.lag == 0, "it is in the log")
@@ -191,7 +191,7 @@ async def test_a_relay_that_hangs_holds_up_neither_the_world_nor_its_end(tmp_pat
             await realm.daemon.stopService()
             assert time.monotonic() - began < 4
             assert realm.logged("takes too long") == []
-        os.kill(relay._process.pid, signal.SIGCONT)
+        os.kill(relay.process.pid, signal.SIGCONT)
         async with realm_on(tmp_path, relay.url) as (realm, bridge):
             await until(lambda: bridge.pool.connected() and not len(bridge.outbox), "it has all")
 

@@ -81,19 +81,19 @@ class WebSocket:
             pass
 
     def send(self, **message: Any) -> None:
-        self._frame(1, json.dumps(message).encode())
+        self.frame(1, json.dumps(message).encode())
 
     def receive(self) -> dict[str, Any]:
         """The next message; raises `Closed` at the server's close frame."""
         while True:
-            opcode, payload = self._read_frame()
+            opcode, payload = self.read_frame()
             if opcode == 1:
                 message: dict[str, Any] = json.loads(payload)
                 return message
             if opcode == 8:
                 raise Closed(struct.unpack("!H", payload[:2])[0] if payload else 1005)
             if opcode == 9:
-                self._frame(10, payload)
+                self.frame(10, payload)
 
     def any_ack(self) -> dict[str, Any]:
         """The next acknowledgement; what comes before is passed over."""
@@ -124,14 +124,14 @@ class WebSocket:
     ) -> None:
         self.close()
 
-    def _frame(self, opcode: int, payload: bytes) -> None:
+    def frame(self, opcode: int, payload: bytes) -> None:
         mask = os.urandom(4)
         size = len(payload)
         length = bytes([0x80 | size]) if size < 126 else struct.pack("!BH", 0xFE, size)
         masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
         self._socket.sendall(bytes([0x80 | opcode]) + length + mask + masked)
 
-    def _read_frame(self) -> tuple[int, bytes]:
+    def read_frame(self) -> tuple[int, bytes]:
         head, size = self._read(2)
         size &= 0x7F
         if size > 125:

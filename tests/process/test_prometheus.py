@@ -19,6 +19,7 @@ import pytest
 from ..relay.scene import LocalRelay
 from .daemon import Daemon, Output, poll
 
+pytestmark = pytest.mark.needs("prometheus")
 ETC = Path(__file__).resolve().parents[2] / "etc"
 CONFIGURATION = """
 global: {{scrape_interval: 250ms, scrape_timeout: 200ms, evaluation_interval: 250ms}}
@@ -34,7 +35,7 @@ class Prometheus:
 
     def __init__(self, folder: Path, realm_port: int) -> None:
         program = shutil.which("prometheus")
-        assert program, "prometheus is missing: apt-get install prometheus"
+        assert program
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
         rules = ETC / "prometheus/realm-server.rules.yml"

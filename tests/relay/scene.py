@@ -61,18 +61,18 @@ class LocalRelay:
     def __init__(self, port: int = 0, **options: Any) -> None:
         program = str(Path(__file__).with_name("local_relay.py"))
         self._options = options
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, program, str(port), json.dumps(options)], stdout=subprocess.PIPE, text=True
         )
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip().rstrip("/")
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip().rstrip("/")
         assert self.url, "the relay did not start"
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def again(self) -> LocalRelay:
         """Another relay in the place of this one, which was killed."""
@@ -82,7 +82,7 @@ class LocalRelay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
+        if self.process.poll() is None:
             self.kill()
 
 

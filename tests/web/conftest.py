@@ -34,7 +34,17 @@ SETTINGS: Final = {
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever opens a page needs a browser, and what checks the page."""
+    for item in items:
+        if "playwright" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.needs("browser", "node"))
+
+
+# These end with the folder: while Playwright runs, nothing else in its process can run an event loop.
+
+
+@pytest.fixture(scope="package")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon for all; each test brings agents of its own."""
     daemon = Daemon(tmp_path_factory.mktemp("realm"), settings=SETTINGS).ready()
@@ -42,7 +52,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     daemon.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         yield playwright
@@ -50,11 +60,11 @@ def playwright() -> Iterator[Playwright]:
 
 def launch(playwright: Playwright, *options: str) -> Browser:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert path, "The tests of the page need Chromium: sudo apt-get install chromium"
+    assert path
     return playwright.chromium.launch(executable_path=path, args=[*QUIET, *options])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Draws the cavern, without a graphics card."""
     browser = launch(playwright, *SOFTWARE_WEBGL)
@@ -62,7 +72,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plain_browser(playwright: Playwright) -> Iterator[Browser]:
     """Has no WebGL at all."""
     browser = launch(playwright, *NO_WEBGL)

@@ -91,9 +91,13 @@ def test_a_double_click_follows(daemon: Daemon, open_page: Open) -> None:
     page.mouse.click(at["x"], at["y"])
     page.locator("#card h2", has_text="Rosa").wait_for()
     assert page.evaluate("realm.deep.camera.follow") is None
-    page.evaluate("realm.controls.pressed.ms = -Infinity")
-    page.mouse.dblclick(at["x"], at["y"])
-    assert page.evaluate("realm.deep.camera.follow") == "rosa"
+
+    def followed() -> bool:
+        page.evaluate("realm.controls.pressed.ms = -Infinity")
+        page.mouse.dblclick(at["x"], at["y"])  # to a busy machine this may be two single clicks
+        return bool(page.evaluate("realm.deep.camera.follow") == "rosa")
+
+    poll(followed, "Rosa is followed")
     assert page.url.endswith("agent=rosa")
     assert daemon.ask("world-walk", agentId=runner, x=28, z=24)["ok"]
     see(page, "() => realm.deep.camera.target.x > 26")

@@ -190,7 +190,7 @@ def test_a_human_takes_part_and_is_seen(daemon: Daemon, open_page: Open, browser
     own.keyboard.press("Enter")
     other.locator("#log .chat", has_text="Good evening").wait_for()
     own.locator("#deeds button", has_text="Ha!").click()
-    other.locator("#log .emote", has_text="laughing").wait_for()
+    other.locator("#log .emote", has_text="laughing").filter(has_text="Hanna").wait_for()
     assert daemon.ask("profile", agentId=human)["profile"]["color"] == "#ff00aa"
     own.close()
     see(other, "(id) => !realm.state.agents.has(id)", human)

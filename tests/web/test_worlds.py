@@ -49,8 +49,8 @@ def announce(url: str, realms: list[dict[str, Any]]) -> None:
                 os.urandom(32), os.urandom(32), kind=30078, created_at=int(time.time()),
                 tags=[("d", "openclaw-world")], content=json.dumps(realm),
             )  # fmt: skip
-            socket._frame(1, event_message(event))
-            assert socket._read_frame()[0] == 1
+            socket.frame(1, event_message(event))
+            assert socket.read_frame()[0] == 1
 
 
 def test_an_empty_portal_says_so(daemon: Daemon, open_page: Open) -> None:

@@ -12,7 +12,8 @@ import pytest_twisted
 
 from realmd.world.commands import COMMANDS
 from realmd.world.queries import QUERIES
-from tests.realm import Running, Socket, ipc, realm_up
+from tests.framing import ipc
+from tests.realm import Running, Socket, realm_up
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     f"{file.stem}: {example['name']}": example
