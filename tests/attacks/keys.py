@@ -168,7 +168,7 @@ def once(field: Field, address: str, token: str, turn: int) -> None:
         assert told["type"] != "playerJoined", told
     with Stranger(field, address) as line:  # and with nothing that tells who it is
         answer = line.ask(post("clawhub-publish", agentId=AD, id="x", name="x")).json
-        assert not answer["ok"] or "Buy" not in json.dumps(answer), answer
+        assert not answer.get("ok"), answer
         field.tally["tries"] += 10
         assert sent(line, ipc("login"), encoded(proof("http://elsewhere/", b""))).status == 401
 
