@@ -45,6 +45,7 @@ from .ops.files import RESERVED_FILES, raise_file_limit
 from .ops.health import Health
 from .ops.metrics import Metrics, resident_bytes
 from .ops.monitoring import Monitoring
+from .ops.resources import memory_limit
 from .ops.status import EVERY, Status
 from .ops.trial import try_out
 from .options import Options
@@ -151,7 +152,8 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     ears = listening.listening(config, realm, bridge, Asks(store), reactor)
     certificates = Certificates.of(config.server, reactor)
     places = min(config.server.max_connections, max(raise_file_limit() - RESERVED_FILES, 16))
-    guard = Guard(config.server, config.limits, places, reactor, certificates)
+    memory = config.alerts.memory_mb * 1_048_576 or memory_limit()
+    guard = Guard(config.server, config.limits, places, reactor, certificates, memory)
     guard.bans = Bans(world, guard.peers, reactor)
     callers = Callers(credentials, lambda: realm.room.public_url, reactor)
     gateway = Gateway(
