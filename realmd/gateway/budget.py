@@ -18,12 +18,13 @@ from twisted.logger import Logger
 
 from ..figures import Figures
 from ..ops.network import Sparing
+from ..protocol.paging import LIST_BYTES
 from ..settings.limits import Limits
 
 #: What is passed to a transport at once (bytes); Twisted pauses who fills its buffer further.
 PIECE: Final = 65_536
 #: What a query is taken to hold (bytes) while it waits for its answer.
-PLEDGE: Final = 65_536
+PLEDGE: Final = LIST_BYTES
 #: Room is made down to this part of a limit, if more than the other is really held: so that looking at
 #: all that is held is paid for by what came meanwhile.
 DOWN_TO: Final = 7 / 8
