@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..errors import Fault, Rejection
 from ..figures import Figures
+from ..ops.resources import memory_limit
 from ..protocol.classic import Ask
 from ..runtime.realm import Answer, Realm, refusal
 from ..settings.limits import Limits
@@ -31,8 +32,6 @@ from .wrapping import ProxyHeaders, Tls
 
 #: What takes much longer than other requests.
 HEAVY: Final = frozenset((b"/metrics",))
-#: What the process may use (bytes), where nobody says so.
-MEMORY: Final = 536_870_912
 
 
 class Misdirected(Fault):
@@ -49,7 +48,7 @@ def _public_name(server: Server) -> str | None:
 class Guard:
     """Keeps the settings of [server] and [limits].
 
-    `most` is how many connections there may be, `memory` what the process may use (bytes).
+    `most` is how many connections there may be, `memory_mb` what the process may use; 0: as the machine says.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Guard:
         most: int,
         clock: IReactorTime,
         certificates: Certificates | None = None,
-        memory: int = MEMORY,
+        memory_mb: int = 0,
     ) -> None:
         self._server = server
         self._limits = limits
@@ -76,7 +75,7 @@ class Guard:
         self.rates = RateLimits(limits, clock)
         self.crowd = Crowd(limits, most, self.peers, self.rates, clock)
         self.turns = Turns(clock)
-        self.budget = Budget.of(limits, server.outbox_bytes, memory, clock)
+        self.budget = Budget.of(limits, server.outbox_bytes, memory_limit(memory_mb), clock)
         self.offences = Offences(clock)
         #: Who is kept out by name; None while nobody knows.
         self.bans: Bans | None = None

@@ -84,11 +84,13 @@ class Resources:
         ]
 
 
-def memory_limit(cgroups: Path = CGROUPS, proc: Path = PROC) -> int:
-    """The memory (bytes) that this process may use: its control groups' least limit, or the machine's all.
+def memory_limit(told_mb: int = 0, cgroups: Path = CGROUPS, proc: Path = PROC) -> int:
+    """The memory (bytes) that this process may use: `told_mb`, or its control groups' least limit, or all.
 
     Both hierarchies are looked at (cgroups(7)): version 2, and version 1's of the memory controller.
     """
+    if told_mb:
+        return told_mb * 1_048_576
     limits = [_machine_bytes(proc)]
     with suppress(OSError):
         for line in (proc / "self" / "cgroup").read_text().splitlines():

@@ -72,16 +72,17 @@ def test_this_machine_can_be_asked(tmp_path: Path) -> None:
 
 def test_what_the_process_may_use(tmp_path: Path) -> None:
     """The least limit of all control groups above it, of either version, or the machine has."""
-    made = tmp_path / "cgroup", tmp_path / "proc"
+    made = 0, tmp_path / "cgroup", tmp_path / "proc"
     machine(tmp_path, box=(1, "900000", 0), unit=(1, "max", 0))
     assert memory_limit(*made) == 900_000
-    groups = made[1] / "self/cgroup"
+    groups = made[2] / "self/cgroup"
     groups.write_text("9:name=systemd:/\n4:cpu,memory:/docker/box\n0::/nowhere\n")
     assert memory_limit(*made) == 1_024_000
-    first = made[0] / "memory/docker/box"
+    first = made[1] / "memory/docker/box"
     first.mkdir(parents=True)
     (first / "memory.limit_in_bytes").write_text("9223372036854771712\n")
     (first.parent / "memory.limit_in_bytes").write_text("800000\n")
     assert memory_limit(*made) == 800_000
     groups.unlink()
     assert memory_limit(*made) == 1_024_000
+    assert memory_limit(3, *made[1:]) == 3 * 1_048_576
