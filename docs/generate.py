@@ -235,6 +235,14 @@ ANSWERS: Final = {
     "limits.spectators_percent": ("the newest closed with 1013", "realmd_connections_given_way_total"),
     "limits.connection_queries": ("``busy``", "realmd_queries_refused_total"),
     "limits.queries": ("``busy``", "realmd_queries_refused_total"),
+    "limits.in_flight_bytes": (
+        "who holds most and reads least is hung up on, agents and players last",
+        "realmd_in_flight_evicted_total",
+    ),
+    "limits.address_in_flight_bytes": (
+        "``busy``; then the same among its connections",
+        "realmd_in_flight_refused_total",
+    ),
     "limits.tracked": ("newcomers have one share together", "realmd_shares_tracked"),
     "world.commands_per_second": ("``rate_limited`` (HTTP 200, with Retry-After)", "realmd_commands_total"),
     "world.intake_limit": ("``busy``", "realmd_intake_refused_total"),

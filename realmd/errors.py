@@ -53,6 +53,7 @@ REFUSALS: dict[str, str] = {
     "internal_error": "The realm made a mistake over this command; it is logged and nothing happened.",
     "busy": "The realm has more to do than it can hold; try again in a moment.",
     "storage_unavailable": "What you said could not be made durable, so it did not happen.",
+    "answer_too_long": "The answer is longer than one client may be sent; ask for less at once.",
     "shutting_down": "The realm is stopping and takes no more commands.",
 }
 

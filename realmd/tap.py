@@ -151,13 +151,12 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     ears = listening.listening(config, realm, bridge, Asks(store), reactor)
     certificates = Certificates.of(config.server, reactor)
     places = min(config.server.max_connections, max(raise_file_limit() - RESERVED_FILES, 16))
-    guard = Guard(config.server, config.limits, places, reactor, certificates)
+    guard = Guard(config.server, config.limits, places, reactor, certificates, config.alerts.memory_mb)
     guard.bans = Bans(world, guard.peers, reactor)
     callers = Callers(credentials, lambda: realm.room.public_url, reactor)
     gateway = Gateway(
         realm, fanout, reactor, random.Random(seed ^ 0x5EED),
-        Bounds.of(config.server),
-        guard.crowd.leave, callers, guard,
+        Bounds.of(config.server), guard.crowd.leave, callers, guard,
     )  # fmt: skip
     gateway.limit(
         config.server.handshake_timeout_s, config.server.ping_interval_s, config.server.ping_timeout_s

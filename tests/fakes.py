@@ -193,6 +193,7 @@ class Watcher:
         self.slot = 0
         self.follow = follow
         self.writes: list[tuple[bytes, bytes]] = []
+        self.behind = False
 
     def deliver(self, whole: bytes, durable: bytes) -> None:
         self.writes.append((whole, durable))

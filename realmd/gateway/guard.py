@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..errors import Fault, Rejection
 from ..figures import Figures
+from ..ops.resources import memory_limit
 from ..protocol.classic import Ask
 from ..runtime.realm import Answer, Realm, refusal
 from ..settings.limits import Limits
@@ -17,6 +18,7 @@ from ..settings.server import Server
 from ..world.caller import Caller
 from ..world.commands import Command, Register
 from .bans import Bans
+from .budget import Account, Budget, Holder
 from .certificates import Certificates
 from .certificates import figures as tls_figures
 from .crowd import Crowd
@@ -44,7 +46,10 @@ def _public_name(server: Server) -> str | None:
 
 
 class Guard:
-    """Keeps the settings of [server] and [limits]; `most` is how many connections there may be."""
+    """Keeps the settings of [server] and [limits].
+
+    `most` is how many connections there may be, `memory_mb` what the process may use; 0: as the machine says.
+    """
 
     def __init__(
         self,
@@ -53,6 +58,7 @@ class Guard:
         most: int,
         clock: IReactorTime,
         certificates: Certificates | None = None,
+        memory_mb: int = 0,
     ) -> None:
         self._server = server
         self._limits = limits
@@ -69,6 +75,7 @@ class Guard:
         self.rates = RateLimits(limits, clock)
         self.crowd = Crowd(limits, most, self.peers, self.rates, clock)
         self.turns = Turns(clock)
+        self.budget = Budget.of(limits, server.outbox_bytes, memory_limit(memory_mb), clock)
         self.offences = Offences(clock)
         #: Who is kept out by name; None while nobody knows.
         self.bans: Bans | None = None
@@ -95,6 +102,7 @@ class Guard:
         if request.path in HEAVY:
             cost = HEAVY_COST
         request.proxied = peer.address != plain(getattr(address, "host", UNIX))
+        request.channel.account.belong(None if peer.local else peer.source)
         throttle = request.channel.throttle
         if (refused := throttle.admit(peer, "http", cost, request.proxied)) is not None:
             if throttle.flooding:
@@ -116,22 +124,37 @@ class Guard:
         if new and (refused := self.rates.register(peer)) is not None:
             raise RateLimited(refused)
 
+    def account(self, holder: Holder, peer: Peer) -> Account:
+        """For a connection of `peer` that begins."""
+        account = self.budget.open(holder)
+        account.belong(None if peer.local else peer.source)
+        return account
+
     def serve(
-        self, realm: Realm, ask: Ask, reply: Callable[[Answer], None], caller: Caller, throttle: Throttle
-    ) -> None:
-        """`realm.serve`, for no more queries at once than one connection, and all, may have."""
+        self, realm: Realm, ask: Ask, reply: Callable[[Answer], None], caller: Caller, throttle: Throttle,
+        account: Account,
+    ) -> None:  # fmt: skip
+        """`realm.serve`, for no more queries at once than one connection, one address and all may have.
+
+        Many that waited for the same commit are answered a slice at a time.
+        """
         if isinstance(ask, Command):
             realm.serve(ask, reply, caller)
             return
-        if throttle.asked >= self._limits.connection_queries or self._asked >= self._limits.queries:
+        many = throttle.asked >= self._limits.connection_queries or self._asked >= self._limits.queries
+        if many or not account.pledge():
             self.busy += 1
             reply(refusal(Rejection("busy", "busy")))
             return
 
-        def answered(answer: Answer) -> None:
+        def give(answer: Answer) -> None:
             throttle.asked -= 1
             self._asked -= 1
+            account.redeem()
             reply(answer)
+
+        def answered(answer: Answer) -> None:
+            self.turns.do(lambda: give(answer))
 
         throttle.asked += 1
         self._asked += 1
@@ -180,6 +203,7 @@ class Guard:
         return [
             *self.crowd.figures(),
             *self.turns.figures(),
+            *self.budget.figures(),
             *tls_figures(self._certificates),
             ("realmd_floods_total", "Connections that did not stop when refused.", lambda: self.rates.floods),
             ("realmd_shares_tracked", "Shares of addresses and networks kept.", self.rates.tracked),
@@ -195,6 +219,7 @@ class Guard:
     def watch_each(self, watch: Callable[[str, str, str, Callable[[], dict[str, float]]], None]) -> None:
         """The metrics with labels."""
         self.crowd.watch_each(watch)
+        self.budget.watch_each(watch)
         watch(
             "realmd_offences_total", "What no client should do.", "kind",
             lambda: {kind: float(n) for kind, n in self.offences.counts.items()},

@@ -157,7 +157,9 @@ class Door:
     def _serve(self, request: Request, ask: Ask, reply: Callable[[Answer], None], body: bytes) -> None:
         caller = self._callers.of(request, body)
         self.guard.register(ask, request.peer, self._realm)
-        self.guard.serve(self._realm, ask, reply, caller, request.channel.throttle)
+        channel = request.channel
+        channel.agent = bool(caller.local or caller.serials or caller.pubkey)
+        self.guard.serve(self._realm, ask, reply, caller, channel.throttle, channel.account)
 
     def _rest(self, request: Request, command: str, status: int) -> None:
         """A REST call: the arguments are the body; an unknown skill is 404."""
@@ -306,7 +308,7 @@ class DoorFactory(http.HTTPFactory):
     def close_all(self) -> None:
         """Close every HTTP connection once what was answered on it is sent."""
         for channel in list(self.channels):
-            channel.loseConnection()
+            channel.finish()
 
     def figures(self) -> Figures:
         """For the metrics."""

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from .head import accepts_gzip
 from .policy import page_answer
 from .request import Request
+from .stream import unpacked
 
 FOR_A_YEAR: Final = b"public, max-age=31536000, immutable"
 #: Documents, each at its own address too.
@@ -44,6 +45,8 @@ class File(Struct, frozen=True):
     """One file as it is served: kept once, gzipped if that is shorter."""
 
     kept: bytes
+    #: Bytes when unpacked.
+    size: int
     packed: bool
     content_type: bytes
     etag: bytes
@@ -94,9 +97,8 @@ class Page:
             request.send(file.kept, file.content_type)
         else:
             # No browser gets here.  The longest file takes 1 ms to unpack, so that must have its price.
-            body = gzip.decompress(file.kept)
-            request.channel.throttle.answered(request.peer, len(body), request.proxied)
-            request.send(body, file.content_type)
+            request.channel.throttle.answered(request.peer, file.size, request.proxied)
+            request.stream(unpacked(file.kept), file.size, file.content_type)
 
     # -- linking -----------------------------------------------------------------------
 
@@ -157,4 +159,4 @@ def _file(name: str, body: bytes, total: str, cache: bytes) -> File:
     gzipped = gzip.compress(body, 9, mtime=0)
     packed = len(gzipped) < len(body)
     etag = b'"%b"' % total[:20].encode()
-    return File(gzipped if packed else body, packed, content_type.encode(), etag, cache)
+    return File(gzipped if packed else body, len(body), packed, content_type.encode(), etag, cache)

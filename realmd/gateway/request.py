@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -10,7 +11,10 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
 
+from ..errors import REFUSALS
+from .budget import PIECE, Account, held_by
 from .peers import Peer
+from .stream import Stream, pieces
 from .turns import Lane
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ NOBODY: Final = Peer("", "")
 #: Digits of a Content-Length; beyond, it is no number that Python reads.
 MOST_DIGITS: Final = 18
 JSON: Final = b"application/json; charset=utf-8"
+#: About what the head of an answer takes (bytes).
+HEAD: Final = 512
 
 
 class Request(http.Request):
@@ -75,6 +81,9 @@ class Request(http.Request):
 
     def connectionLost(self, reason: Any) -> None:
         self.gone = True
+        if self.producer is not None:
+            self.producer.stopProducing()
+            self.producer = None
         super().connectionLost(reason)
 
     def body(self) -> bytes:
@@ -84,26 +93,53 @@ class Request(http.Request):
         return body
 
     def answer(self, fields: Any, status: int = http.OK) -> None:
-        """Answer with `fields` as JSON, which is charged to the client if it is long."""
+        """Answer with `fields` as JSON, charged to the client if it is long; 503 if it is too long."""
+        if self.gone:
+            return
         body = msgspec.json.encode(fields)
-        if self.peer is not NOBODY and not self.gone:
+        if self.peer is not NOBODY:
             self.channel.throttle.answered(self.peer, len(body), self.proxied)
+        if len(body) > self.door.guard.budget.connection:
+            code = "answer_too_long"
+            body = msgspec.json.encode({"ok": False, "error": code, "code": code, "reason": REFUSALS[code]})
+            status = http.SERVICE_UNAVAILABLE
         self.send(body, JSON, status)
 
     def send(self, body: bytes, content_type: bytes, status: int = http.OK) -> None:
-        """Answer with `body`; headers set before are kept."""
-        if self.gone or self.finished:
+        """Answer with `body`, in pieces if it is long; headers set before are kept."""
+        if not self._head(len(body), content_type, status):
             return
+        if len(body) > PIECE and self.method != b"HEAD":
+            self.channel.account.hold(body)
+            Stream(self, pieces(body), body).begin()
+            return
+        self.write(b"" if self.method == b"HEAD" else body)
+        self.channel.account.copied(HEAD + len(body))
+        self.finish()
+
+    def stream(self, body: Iterator[bytes], size: int, content_type: bytes) -> None:
+        """Answer with `size` bytes that are made as the client takes them."""
+        if not self._head(size, content_type, http.OK):
+            return
+        if self.method == b"HEAD":
+            self.write(b"")
+            self.finish()
+        else:
+            Stream(self, body).begin()
+
+    def _head(self, size: int, content_type: bytes, status: int) -> bool:
+        """Set what stands above a body of `size` bytes; False if nothing can be answered any more."""
+        if self.gone or self.finished:
+            return False
         self.setResponseCode(status)
         headers = self.responseHeaders
         headers.setRawHeaders(b"content-type", [content_type])
-        headers.setRawHeaders(b"content-length", [b"%d" % len(body)])
+        headers.setRawHeaders(b"content-length", [b"%d" % size])
         if status == 401:
             headers.setRawHeaders(b"www-authenticate", [b'Bearer realm="realmd"', b"Nostr"])
         for name, value in self.door.headers(self):
             headers.setRawHeaders(name, [value])
-        self.write(b"" if self.method == b"HEAD" else body)
-        self.finish()
+        return True
 
     def _too_large(self) -> None:
         limit = self.door.body_bytes
@@ -124,6 +160,10 @@ class Channel(http.HTTPChannel):
     _answering = False
 
     throttle: Throttle
+    #: What is in flight to it.
+    account: Account
+    #: Who asks has shown that he is an agent.
+    agent = False
     #: Requests that wait for their turn, or until the client has taken the answers before.
     lane: Lane
     #: It takes no more just now.
@@ -133,6 +173,7 @@ class Channel(http.HTTPChannel):
         super().connectionMade()
         guard = self.factory.door.guard
         self.throttle = guard.rates.throttle()
+        self.account = guard.budget.open(self)
         self.lane = self._networkProducer = Lane(guard.turns, self._networkProducer, self._parse, self._ready)
         self.factory.opened(self)
         self._arm()
@@ -218,8 +259,39 @@ class Channel(http.HTTPChannel):
 
     def leave(self) -> None:
         """From now on this is no HTTP connection any more."""
+        self.account.close()
         self.factory.channels.discard(self)
         self.factory.crowd.busy(self)
+
+    def progress(self, done: bool = False) -> None:
+        """The client takes what it is sent, a piece at a time; it has the idle time for each."""
+        self._disarm()
+        if not done:
+            self._arm(self.timeOut or self._savedTimeOut)
+
+    def timeoutConnection(self) -> None:
+        """Nothing has come for too long; Twisted would write two lines of log for each."""
+        if self.in_transport():  # nor does the client take anything
+            self._late()
+        else:
+            self.loseConnection()
+
+    def finish(self) -> None:
+        """Close once what was answered is sent."""
+        if self._requestProducer is not None:
+            self.persistent = False
+        else:
+            self.loseConnection()
+
+    def speaks(self) -> bool:
+        """See `budget.Holder`, with the next two."""
+        return self.agent
+
+    def in_transport(self) -> int:
+        return held_by(self.transport)
+
+    def evict(self) -> None:
+        self.transport.abortConnection()
 
     def give_way(self) -> None:
         """Somebody needs the place."""
@@ -272,10 +344,11 @@ class Channel(http.HTTPChannel):
 
     def _disarm(self) -> None:
         if self._deadline is not None:
-            self._deadline.cancel()
+            if self._deadline.active():
+                self._deadline.cancel()
             self._deadline = None
 
     def _late(self) -> None:
-        self._deadline = None
+        self._disarm()
         self.factory.late(self)
         self.transport.abortConnection()

@@ -8,8 +8,9 @@ socket nothing more is read meanwhile.  So who floods waits for itself, and TCP 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 from typing import Any, Final
 
@@ -112,6 +113,9 @@ class Lane:
     def forget(self) -> None:
         """The connection is gone: let go of it, so that no cycle keeps it for the garbage collector."""
         self._backlog.clear()
+        if self.queued:
+            self.queued = False
+            self._turns.gone()
         self._source = NOBODY
         self._work, self.ready = _nothing, _never
 
@@ -166,6 +170,10 @@ class Turns:
         self.deferred = 0
         #: Those who have sent something new before those with a backlog; then by what they have used.
         self._queue: list[tuple[bool, float, int, Lane]] = []
+        #: Answers that are to be given; the door bounds how many there can be.
+        self._answers: deque[Callable[[], None]] = deque()
+        self._gone = 0
+        self._serving = False
         self._spent = 0.0
         self._next: IDelayedCall | None = None
 
@@ -186,13 +194,13 @@ class Turns:
     def serve(self, lane: Lane) -> None:
         """Work off a slice."""
         began = self.clock.seconds()
-        lane.queued = True
+        lane.queued = self._serving = True
         try:
             lane.work_off(began + SLICE)
         except Exception:
             self.log.failure("what a client sent could not be worked off")
             lane.give_up()
-        lane.queued = False
+        lane.queued = self._serving = False
         now = self.clock.seconds()
         lane.used(now, now - began)
         self._spent += now - began
@@ -200,6 +208,34 @@ class Turns:
             self._wake()
         lane.settle()
         lane.go_on()
+
+    def gone(self) -> None:
+        """A lane that waits wants no turn any more; the queue is cleared of many at once."""
+        self._gone += 1
+        if self._gone * 2 > len(self._queue):
+            self._queue = [entry for entry in self._queue if entry[3].queued]
+            heapify(self._queue)
+            self._gone = 0
+
+    def do(self, answer: Callable[[], None]) -> None:
+        """Give an answer now, if there is time left in this turn, or in its turn."""
+        if self._answers or self._spent >= TURN:
+            self._answers.append(answer)
+            self._wake()
+        elif self._serving:  # in the time of the lane that asked
+            answer()
+        else:
+            self._give(answer)
+
+    def _give(self, answer: Callable[[], None]) -> None:
+        began = self.clock.seconds()
+        try:
+            answer()
+        except Exception:
+            self.log.failure("an answer could not be given")
+        self._spent += self.clock.seconds() - began
+        if self._spent >= LITTLE:
+            self._wake()
 
     def _wake(self) -> None:
         if self._next is None:
@@ -209,9 +245,11 @@ class Turns:
         """The reactor has gone round once."""
         self._next = None
         self._spent = 0.0
+        while self._answers and self._spent < TURN:
+            self._give(self._answers.popleft())
         while self._queue and self._spent < TURN:
             self.serve(heappop(self._queue)[3])
-        if self._queue:
+        if self._queue or self._answers:
             self._wake()
 
     def figures(self) -> Figures:

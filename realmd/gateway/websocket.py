@@ -80,6 +80,7 @@ class Connection(Wire):
     def onOpen(self) -> None:
         factory = self.factory
         deflate = self._perMessageCompress is not None
+        self.account = factory.guard.account(self, self.client)
         self.dialect = DIALECTS[self.websocket_protocol_in_use == BATCH, deflate]
         self.agents: set[str] = set()
         self.outbox = Outbox(
@@ -89,6 +90,7 @@ class Connection(Wire):
             factory.bounds.outbox_patience,
             self.overflow,
             lambda: factory.fanout.refresh(self),
+            self.account,
         )
         self.deliver = self.outbox.deliver  # type: ignore[method-assign]  # a call less a write
         if self.lane is not None:  # who does not read is answered no more: only news waits for it
@@ -117,6 +119,9 @@ class Connection(Wire):
 
     def left(self) -> None:
         self.factory.fanout.leave(self)
+
+    def speaks(self) -> bool:
+        return bool(self.agents or self.player is not None)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.state != self.STATE_OPEN:
@@ -202,7 +207,7 @@ class Connection(Wire):
     def _serve(self, ask: Ask, reply: Callable[[Answer], None]) -> None:
         guard, realm = self.factory.guard, self.factory.realm
         guard.register(ask, self.client, realm)
-        guard.serve(realm, ask, reply, self.caller, self.throttle)
+        guard.serve(realm, ask, reply, self.caller, self.throttle, self.account)
 
     def _refused(self, answer: Answer) -> None:
         fields = answer.fields

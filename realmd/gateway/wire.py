@@ -12,9 +12,11 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.web.http import RESPONSES
 
+from ..errors import REFUSALS
 from ..protocol import encode
 from ..protocol.dialects import WINDOW_BITS
 from ..settings.server import Server
+from .budget import Account, held_by
 from .limits import PIECE, Refusal, Throttle
 from .outbox import Outbox
 from .peers import Peer
@@ -91,6 +93,8 @@ class Wire(WebSocketServerProtocol):
     #: Who is at the other end, and what of his share is left.
     client: Peer
     throttle: Throttle
+    #: What is in flight to it; made with the outbox.
+    account: Account
     #: Messages that wait for their turn; None until the handshake is done.
     lane: Lane | None = None
     #: The message that is coming in is longer than it may be.
@@ -138,10 +142,23 @@ class Wire(WebSocketServerProtocol):
         """See `runtime.fanout.Viewer`."""
         self.outbox.deliver(whole, durable)
 
+    @property
+    def behind(self) -> bool:
+        """See `runtime.fanout.Viewer`."""
+        return self.outbox.behind
+
     def tell(self, kind: str, /, **fields: Any) -> None:
-        """Send one message to this client alone."""
+        """Send one message to this client alone; if it is too long to be sent, that."""
         frame = encode.message(kind, **fields)
         self.throttle.answered(self.client, len(frame))
+        if len(frame) > self.factory.bounds.outbox_bytes:
+            code, reason = "answer_too_long", REFUSALS["answer_too_long"]
+            if kind == "ack":
+                frame = encode.message(
+                    kind, id=fields["id"], ok=False, error=code, code=code, reason=reason
+                )  # fmt: skip
+            else:
+                frame = encode.message("error", message=reason, code=code)
         self.outbox.deliver(frame, frame)
 
     def sendHttpErrorResponse(
@@ -315,6 +332,16 @@ class Wire(WebSocketServerProtocol):
         return str(getattr(self.transport.getPeer(), "host", self.peer))
 
     # -- ending ------------------------------------------------------------------------
+
+    def in_transport(self) -> int:
+        """See `budget.Holder`."""
+        return held_by(self.transport)
+
+    def evict(self) -> None:
+        """See `budget.Holder`.  Who does not read would not read a close frame either."""
+        self.outbox.stopProducing()
+        self.left()
+        self.transport.abortConnection()
 
     def give_way(self) -> None:
         """See `crowd.Watcher`."""

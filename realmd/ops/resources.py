@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +82,32 @@ class Resources:
             ),
             ("realmd_disk_size_bytes", "Size of the state folder's file system.", lambda: self.disk()[1]),
         ]
+
+
+def memory_limit(told_mb: int = 0, cgroups: Path = CGROUPS, proc: Path = PROC) -> int:
+    """The memory (bytes) that this process may use: `told_mb`, or its control groups' least limit, or all.
+
+    Both hierarchies are looked at (cgroups(7)): version 2, and version 1's of the memory controller.
+    """
+    if told_mb:
+        return told_mb * 1_048_576
+    limits = [_machine_bytes(proc)]
+    with suppress(OSError):
+        for line in (proc / "self" / "cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                root, name = cgroups, "memory.max"
+            elif "memory" in controllers.split(","):
+                root, name = cgroups / "memory", "memory.limit_in_bytes"
+            else:
+                continue
+            group = root / path.lstrip("/")
+            for folder in (group, *group.parents):
+                if not folder.is_relative_to(root):
+                    break
+                with suppress(OSError, ValueError):
+                    limits.append(int((folder / name).read_text()))
+    return min(limits)
 
 
 def _own_group(cgroups: Path, proc: Path) -> Path | None:

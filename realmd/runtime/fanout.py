@@ -3,12 +3,11 @@
 Viewers are grouped by the grid cell they look at and the dialect they speak.  A tick's
 committed events go to everyone, positions and actions to the groups near where they
 happened; of several positions of one agent only the last is sent.  Each viewer gets one
-write.
+write.  Snapshots come in pages, so that nobody is sent more at once than it can be expected to take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from twisted.logger import Logger
@@ -22,6 +21,7 @@ from ..world.rules.authority import objection
 from ..world.space import Grid
 from .journal import Committed, Journal
 from .news import News
+from .snapshots import Effort, Snapshots
 
 E = TypeVar("E", bound=events.Event)
 
@@ -40,6 +40,10 @@ class Viewer(Protocol):
     @property
     def caller(self) -> Caller:
         """Whose connection it is."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether it has yet to take what was sent."""
 
     def deliver(self, whole: bytes, durable: bytes) -> None:
         """Send `whole`, or only its `durable` part if the reader is slow."""
@@ -63,6 +67,8 @@ class Fanout:
         self._due: set[Viewer] = set()
         self._waiting = False
         self._fresh: set[Viewer] = set()
+        #: Who is in the middle of a snapshot: of which place, and after which agent it goes on.
+        self._tours: dict[Viewer, tuple[int | None, str]] = {}
         self._followers: dict[str, set[Viewer]] = {}
         self._links: dict[str, set[Viewer]] = {}
         self._positions: dict[str, events.Position] = {}
@@ -74,7 +80,7 @@ class Fanout:
     # -- viewers -----------------------------------------------------------------------
 
     def join(self, viewer: Viewer) -> None:
-        """Start to tell `viewer`; its first full snapshot comes with the next tick."""
+        """Start to tell `viewer`; its first snapshot comes with the next tick."""
         viewer.cell = self._grid.cell(0.0, 0.0)
         viewer.slot = min(range(len(self._slots)), key=lambda slot: len(self._slots[slot]))
         self._groups.setdefault((viewer.cell, viewer.dialect), set()).add(viewer)
@@ -89,6 +95,7 @@ class Fanout:
         self._slots[viewer.slot].discard(viewer)
         self._due.discard(viewer)
         self._fresh.discard(viewer)
+        self._tours.pop(viewer, None)
         if viewer.follow is not None:
             self._discard(self._followers, viewer.follow, viewer)
         for agent_id in [a for a, viewers in self._links.items() if viewer in viewers]:
@@ -149,8 +156,9 @@ class Fanout:
         """Tell every viewer what is new to it, in one write each."""
         self._waiting = False
         public, own = self._durable()
-        news = News(self._grid, public, self._local())
-        snapshots = self._snapshots()
+        effort = Effort()
+        news = News(self._grid, public, self._local(), effort)
+        snapshots = self._snapshots(effort)
         special = own.keys() | snapshots.keys()
         for (cell, dialect), viewers in [*self._groups.items()] if news else ():
             whole = news.around(cell, dialect)
@@ -161,7 +169,7 @@ class Fanout:
         for viewer in special:
             dialect = viewer.dialect
             mine = dialect.part(own[viewer]) if viewer in own else None
-            durable = news.durable(dialect) if mine is None else dialect.whole([mine])
+            durable = news.durable(dialect) if mine is None else news.of(mine, dialect)
             snapshot, must = snapshots.get(viewer, (b"", False))
             whole = news.around(viewer.cell, dialect, mine) + snapshot
             self._give(viewer, whole, durable + snapshot if must else durable)
@@ -221,39 +229,39 @@ class Fanout:
                     self._look(viewer, cell)
         return held
 
-    def _snapshots(self) -> dict[Viewer, tuple[bytes, bool]]:
-        """Viewer → its snapshot, and whether it must have it.
+    def _snapshots(self, effort: Effort) -> dict[Viewer, tuple[bytes, bool]]:
+        """Viewer → its page of a snapshot, and whether it must have it.
 
-        A full one for who is new, one of its area for whose turn it is.
+        Who is new gets everybody, whose turn it is those in its area.  What is longer than a page follows
+        when the viewer has taken the page before; of a long world, a newcomer is told its area first.
         """
         due, self._due = self._due - self._fresh, set()
         fresh, self._fresh = self._fresh, set()
-        if not due and not fresh:
+        if not (due or fresh or self._tours):
             return {}
-        cells: dict[int, list[str]] = {}
-        for agent_id, body in self._world.tables.bodies.items():
-            cells.setdefault(self._grid.cell(body.x, body.z), []).append(agent_id)
-        agents: dict[str, bytes] = {}
-        everyone = {d: self._snapshot(d, [*cells], cells, agents) for d in {v.dialect for v in fresh}}
-        areas = {
-            (v.cell, v.dialect): self._snapshot(v.dialect, self._grid.near(v.cell), cells, agents)
-            for v in {(v.cell, v.dialect): v for v in due}.values()
-        }
-        return {v: (everyone[v.dialect], True) for v in fresh} | {
-            v: (areas[v.cell, v.dialect], False) for v in due
-        }
+        snapshots = Snapshots(self._world, self._grid, self._hidden(), effort)
+        told: dict[Viewer, tuple[bytes, bool]] = {}
 
-    def _snapshot(
-        self, dialect: Dialect, near: Sequence[int], cells: dict[int, list[str]], agents: dict[str, bytes]
-    ) -> bytes:
-        """The snapshot of everybody in the cells `near`; `agents` keeps what was encoded."""
-        hidden = self._hidden()
-        ids = [agent_id for cell in near for agent_id in cells.get(cell, ()) if agent_id not in hidden]
-        for agent_id in ids:
-            if agent_id not in agents:
-                agents[agent_id] = encode.agent(self._world, agent_id)
-                self.encodings += 1
-        return dialect.snapshot([agents[agent_id] for agent_id in ids])
+        def tell(viewer: Viewer, place: int | None, after: str, must: bool) -> None:
+            page = snapshots.page(place, after, viewer.dialect)
+            told[viewer] = page.frame, must
+            self._tours.pop(viewer, None)
+            if page.last is not None:
+                self._tours[viewer] = place, page.last
+
+        for viewer in fresh:
+            if snapshots.short():
+                tell(viewer, None, "", must=True)
+            else:
+                tell(viewer, viewer.cell, "", must=True)
+                self._tours[viewer] = None, ""
+        for viewer, (place, after) in [*self._tours.items()]:
+            if not (viewer in told or viewer.behind):
+                tell(viewer, place, after, must=place is None)
+        for viewer in due - self._tours.keys() - told.keys():
+            tell(viewer, viewer.cell, "", must=False)
+        self.encodings += snapshots.encodings
+        return told
 
     def _hidden(self) -> set[str]:
         assert self.journal is not None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from ..protocol.dialects import Dialect, Item
 from ..world.space import Grid
+from .snapshots import Effort
 
 
 class News:
     """The committed events for everyone, and the positions and actions of each grid cell."""
 
-    def __init__(self, grid: Grid, public: list[Item], local: dict[int, list[Item]]) -> None:
+    def __init__(self, grid: Grid, public: list[Item], local: dict[int, list[Item]], effort: Effort) -> None:
         self._grid = grid
+        self._effort = effort
         self._public = public
         self._local = local
         self._durable: dict[Dialect, bytes] = {}
@@ -25,7 +27,7 @@ class News:
         """What even a slow reader must get."""
         durable = self._durable.get(dialect)
         if durable is None:
-            durable = dialect.whole([self._public_part(dialect)]) if self._public else b""
+            durable = self.of(self._public_part(dialect), dialect) if self._public else b""
             self._durable[dialect] = durable
         return durable
 
@@ -46,7 +48,14 @@ class News:
                 local = {c: dialect.part(items) for c, items in self._local.items()}
                 self._local_parts[dialect] = local
             parts += [local[c] for c in self._grid.near(cell) if c in local]
-        return dialect.whole(parts)
+        return self._whole(parts, dialect)
+
+    def of(self, part: bytes, dialect: Dialect) -> bytes:
+        """What is written for one `part`."""
+        return self._whole([part], dialect)
+
+    def _whole(self, parts: list[bytes], dialect: Dialect) -> bytes:
+        return self._effort.dialect(dialect, sum(map(len, parts))).whole(parts)
 
     def _public_part(self, dialect: Dialect) -> bytes:
         part = self._public_parts.get(dialect)

@@ -68,6 +68,8 @@ class Realm:
         self._catalogue = catalogue
         self._port = port
         self._credentials = credentials
+        #: Answers that wait for a commit; the doors bound how many queries there can be.
+        self._held: dict[queries.Query, Answer] = {}
         #: Lists other realms; none are known without relays.
         self.worlds: Callable[[], list[dict[str, Any]]] = list
 
@@ -141,10 +143,15 @@ class Realm:
                 return await self._inbox(query)
             case queries.Login():
                 return self._login(query, caller)
-        answer = self._view(query)
-        if not self._journal.idle and not await self._journal.settled():
-            answer = self._view(query)  # what it showed has been undone since
-        return answer
+        if self._journal.idle:
+            return self._view(query)
+        # Those who ask the same while a commit is under way wait for one answer.
+        answer = self._held.get(query)
+        if answer is None:
+            answer = self._held[query] = self._view(query)
+        settled = await self._journal.settled()
+        self._held.clear()
+        return answer if settled else self._view(query)  # what it showed has been undone since
 
     def _view(self, query: queries.Query) -> Answer:
         world, room = self.world, self.room

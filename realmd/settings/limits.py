@@ -70,6 +70,19 @@ class Limits(Section, frozen=True):
     queries: Annotated[
         Share, Meta(description='Queries of all that wait for an answer; more are "busy".')
     ] = 1000
+    in_flight_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 40,
+            description="Made for clients and not taken by their sockets, in all; 0: a quarter of the memory "
+            "that the process may use.",
+        ),
+    ] = 0
+    address_in_flight_bytes: Annotated[
+        int,
+        Meta(ge=1_048_576, le=1 << 40, description="The same for one address, all its connections together."),
+    ] = 33_554_432
     tracked: Annotated[
         int,
         Meta(

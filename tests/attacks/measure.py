@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from ..process.daemon import Daemon
-from . import browsers, claims, floods, forgeries, keys, malformed, posing, slow, strangers
+from . import browsers, claims, floods, forgeries, keys, malformed, posing, slow, strangers, unread
 from .siege import BEHIND_PROXIES, MIB, PROGRAM, ROOT, Attack, Figures, besiege
 
 DOCUMENT: Final = ROOT / "docs" / "security.rst"
-MODULES: Final = (strangers, posing, forgeries, keys, browsers, claims, slow, floods, malformed)
+MODULES: Final = (strangers, posing, forgeries, keys, browsers, claims, slow, unread, floods, malformed)
 ATTACKS: Final = {
     attack.name: attack
     for module in MODULES

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from . import browsers, claims, floods, forgeries, keys, malformed, posing, slow, strangers
+from . import browsers, claims, floods, forgeries, keys, malformed, posing, slow, strangers, unread
 from .siege import ROOT, Attack
 
 ATTACKS = {
     attack.name: attack
-    for module in (browsers, claims, floods, forgeries, keys, malformed, posing, slow, strangers)
+    for module in (browsers, claims, floods, forgeries, keys, malformed, posing, slow, strangers, unread)
     for attack in vars(module).values()
     if isinstance(attack, Attack)
 }

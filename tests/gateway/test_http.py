@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest_twisted
 
+import realmd
 from tests.framing import ipc, request, upgrade
 from tests.realm import realm_up
 
@@ -140,3 +142,58 @@ async def test_a_client_that_hangs_up_before_its_answer_harms_nobody(tmp_path: P
         wire.transport.loseConnection()  # type: ignore[union-attr]
         assert (await watcher.event("join"))["agentId"] == "ada"
         assert [event for event in realm.log if "log_failure" in event] == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_long_answers_come_whole(tmp_path: Path) -> None:
+    """Files and lists come in pieces, in their order among others, packed or not."""
+    path = "/vendor/three.core.min.js"
+    body = (Path(realmd.__file__).parent / "web" / path[1:]).read_bytes()
+    async with realm_up(tmp_path) as realm:
+        wire = await realm.wire()
+        wire.write(
+            request("GET", path) + request("GET", path, accept_encoding="gzip") + request("HEAD", path)
+            + request("GET", "/health/live")
+        )  # fmt: skip
+        plain, packed = await wire.answer(), await wire.answer()
+        assert (len(plain.body), plain.body == gzip.decompress(packed.body)) == (len(body), True)
+        assert int((await wire.answer(head=True)).headers["content-length"]) == len(body)
+        assert (await wire.answer()).json == {"status": "alive"}
+        assert realm.factory.door.guard.budget.in_flight() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_answer_longer_than_an_outbox_is_refused(tmp_path: Path) -> None:
+    """No client is sent more at once than may wait for it; it is told so, over HTTP and WebSocket."""
+    skills = [{"skillId": f"s{n}", "name": "s", "description": "d" * 490} for n in range(4)]
+    async with realm_up(tmp_path, server={"outbox_bytes": 65_536}) as realm:
+        for n in range(40):
+            answer = await realm.http("POST", "/ipc", ipc("register", agentId=f"agent-{n}", skills=skills))
+            assert answer.json["ok"], answer
+        answer = await realm.http("POST", "/ipc", ipc("profiles"))
+        assert (answer.status, answer.json["code"]) == (503, "answer_too_long")
+        socket = await realm.socket()
+        socket.send({"type": "requestProfiles"})
+        assert (await socket.next("error"))["code"] == "answer_too_long"
+        socket.send({"type": "profiles", "id": 7})
+        ack = await socket.next("ack")
+        assert (ack["id"], ack["ok"], ack["code"]) == (7, False, "answer_too_long")
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_reads_nothing_is_hung_up_on_for_who_does(tmp_path: Path) -> None:
+    """When memory for clients is used up, those who do not take their answers go; nobody else notices."""
+    async with realm_up(tmp_path, limits={"in_flight_bytes": 1_000_000}) as realm:
+        hoarders = [await realm.wire() for _ in range(20)]
+        for hoarder in hoarders:
+            hoarder.pause()
+            for _ in range(8):
+                hoarder.write(request("GET", "/vendor/three.core.min.js"))
+        budget = realm.factory.door.guard.budget
+        for _ in range(1000):
+            assert (await realm.http("GET", "/health/live")).status == 200
+            assert budget.in_flight() <= 1_000_000
+            if budget.evicted["reader"]:
+                break
+        assert budget.evicted["reader"] > 0
+        assert budget.evicted["agent"] == 0

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
+from realmd.gateway.budget import PIECE, Account, Budget
 from realmd.gateway.outbox import Outbox
 
 
@@ -61,16 +62,35 @@ class Tcp(Tls):
         return len(taken)
 
 
+class Quiet:
+    """Whoever holds what is in flight here, if nobody needs the room."""
+
+    def speaks(self) -> bool:
+        return False
+
+    def in_transport(self) -> int:
+        return 0
+
+    def evict(self) -> None:
+        pytest.fail("there is room enough")
+
+
+def an_account() -> Account:
+    return Budget(1 << 20, 1 << 20, 1 << 20, Clock()).open(Quiet())
+
+
 class Bench:
     """An outbox over a transport whose reader the test plays; `out` is what it told its connection."""
 
     def __init__(self, kind: type[Tls] = Tcp, room: int = 1000, limit: int = 20) -> None:
         self.clock = Clock()
         self.transport = kind(room)
+        self.account = an_account()
         self.out: list[str] = []
         self.outbox = Outbox(
-            self.transport, self.clock, limit, 5.0, self.out.append, lambda: self.out.append("resumed")
-        )
+            self.transport, self.clock, limit, 5.0, self.out.append, lambda: self.out.append("resumed"),
+            self.account,
+        )  # fmt: skip
         self.transport.drain(1)  # the answer to the handshake is gone
 
     @property
@@ -97,7 +117,7 @@ def test_nothing_overtakes_the_handshake() -> None:
     """What is delivered before the transport has drained for the first time waits, in order."""
     transport = Tcp(1000)
     transport.buffer = b"HTTP/1.1 101"
-    outbox = Outbox(transport, Clock(), 100, 5.0, pytest.fail, lambda: None)
+    outbox = Outbox(transport, Clock(), 100, 5.0, pytest.fail, lambda: None, an_account())
     outbox.deliver(b"info", b"info")
     outbox.control(b"ping")
     assert transport.sent == b"HTTP/1.1 101ping"
@@ -203,6 +223,40 @@ def test_a_socket_that_fails() -> None:
     bench.outbox.deliver(b"b", b"b")
     bench.outbox.resumeProducing()
     assert bench.sent == b""
+
+
+@BOTH
+def test_what_is_long_stays_one_object(kind: type[Tls]) -> None:
+    """Of what is sent in part, the transport gets pieces as the reader takes them; a ping goes in between."""
+    bench = Bench(kind, room=10, limit=1 << 20)
+    long, more = bytes(range(256)) * 1024, b"more"
+    bench.outbox.deliver(long, long)
+    bench.outbox.deliver(more, more)
+    bench.outbox.control(b"ping")
+    assert len(bench.transport.buffer) <= PIECE
+    assert bench.account.shared == len(long) + len(more)
+    assert bench.outbox.loaded
+    while bench.outbox.behind:
+        assert len(bench.transport.buffer) <= PIECE
+        bench.transport.drain(50_000)
+    assert bench.sent == long + b"ping" + more
+    bench.account.settle()
+    assert bench.account.held == 0
+    assert not bench.outbox.loaded
+
+
+@BOTH
+def test_a_goodbye_does_not_cut_a_frame(kind: type[Tls]) -> None:
+    """What has been begun is sent to its end before the close frame; what only waited is not."""
+    bench = Bench(kind, room=10, limit=1 << 20)
+    long = b"x" * 200_000
+    bench.outbox.deliver(long, long)
+    bench.outbox.deliver(b"more", b"more")
+    bench.outbox.control(b"close")
+    bench.outbox.stopProducing()
+    for _ in range(5):
+        bench.transport.drain(100_000)
+    assert bench.sent == long + b"close"
 
 
 @given(

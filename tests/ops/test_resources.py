@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from realmd.ops.metrics import resident_bytes
-from realmd.ops.resources import Memory, Resources
+from realmd.ops.resources import Memory, Resources, memory_limit
 
 
 def machine(tmp_path: Path, **groups: tuple[int, str, int]) -> Resources:
@@ -68,3 +68,21 @@ def test_this_machine_can_be_asked(tmp_path: Path) -> None:
     """On the real kernel, whatever control groups it has, the figures are those of a process."""
     memory = Resources(tmp_path).memory()
     assert 1_000_000 < memory.used < memory.limit
+
+
+def test_what_the_process_may_use(tmp_path: Path) -> None:
+    """The least limit of all control groups above it, of either version, or the machine has."""
+    made = 0, tmp_path / "cgroup", tmp_path / "proc"
+    machine(tmp_path, box=(1, "900000", 0), unit=(1, "max", 0))
+    assert memory_limit(*made) == 900_000
+    groups = made[2] / "self/cgroup"
+    groups.write_text("9:name=systemd:/\n4:cpu,memory:/docker/box\n0::/nowhere\n")
+    assert memory_limit(*made) == 1_024_000
+    first = made[1] / "memory/docker/box"
+    first.mkdir(parents=True)
+    (first / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (first.parent / "memory.limit_in_bytes").write_text("800000\n")
+    assert memory_limit(*made) == 800_000
+    groups.unlink()
+    assert memory_limit(*made) == 1_024_000
+    assert memory_limit(3, *made[1:]) == 3 * 1_048_576

@@ -58,6 +58,19 @@ def test_a_question_waits_for_the_commit_under_way() -> None:
     assert ids(desk.ask(queries.Profiles())) == ["ann"]
 
 
+def test_those_who_wait_for_one_commit_share_an_answer() -> None:
+    """However many ask the same while the disk is slow, one answer is kept; later ones get a new one."""
+    desk = Desk()
+    desk.works.tick(register("ann"))
+    for _ in range(3):
+        desk.realm.serve(queries.Profiles(), desk.answers.append, INSIDE)
+    desk.works.store.land()
+    assert len(desk.answers) == 3
+    assert len({id(answer) for answer in desk.answers}) == 1
+    desk.works.join("bob")
+    assert ids(desk.ask(queries.Profiles())) == ["ann", "bob"]
+
+
 def test_an_answer_that_was_undone_is_made_anew() -> None:
     """Nobody is told of an agent whose registration failed."""
     desk = Desk()

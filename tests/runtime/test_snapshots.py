@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from realmd.protocol.dialects import DIALECTS
+from realmd.runtime.snapshots import ALLOWANCE, PAGE
+from realmd.world.model import Skill
 from tests.fakes import Clockwork, Watcher, act, chat, move, register, watch
 
 
@@ -25,7 +28,7 @@ def test_nobody_is_shown_before_its_join_is_committed() -> None:
     assert newcomer.seen() == ["snapshot bob"]
     works.tick()
     works.store.land()
-    assert viewer.seen() == ["join ann", "position ann 6,6", "action ann wave", "snapshot bob ann"]
+    assert viewer.seen() == ["join ann", "position ann 6,6", "action ann wave", "snapshot ann bob"]
     works.tick(chat("bob"))
     works.tick(register("cid"))
     works.tick()
@@ -105,3 +108,68 @@ def test_a_newcomer_gets_everybody_on_the_next_tick() -> None:
     works.tick(chat("ann"), move("bob", 2, 2))
     works.store.land()
     assert viewer.lasting() == ["chat ann hello", "snapshot ann bob"]
+
+
+def crowd(works: Clockwork, number: int) -> list[str]:
+    """So many agents, each with some 2 KB to tell, in two corners."""
+    names = [f"agent-{n:03d}" for n in range(number)]
+    skills = tuple(Skill(skill_id=f"s{n}", name="s", description="d" * 490) for n in range(4))
+    for name in names:
+        works.settle(register(name, skills=skills))
+    for n, name in enumerate(names):
+        works.settle(move(name, *((-40, -40) if n % 2 else (40, 40))))
+    return names
+
+
+def test_a_long_world_comes_in_pages() -> None:
+    """A newcomer is told its area, then everybody, at most 64 KiB at once, when it has read the last."""
+    works = Clockwork(slots=1000, max_agents=100)
+    names = crowd(works, 70)
+    viewer = Watcher()
+    works.fanout.join(viewer)
+    works.fanout.look(viewer, 40, 40)
+    works.tick()
+    ((first, durable),) = viewer.writes
+    assert first == durable
+    near = viewer.seen()[0].split()[1:]
+    assert near == names[::2][: len(near)]
+    viewer.behind = True
+    works.tick()
+    works.tick()
+    assert viewer.writes == []
+    viewer.behind = False
+    told: list[str] = []
+    for _ in range(4):
+        works.tick()
+        assert all(len(whole) < PAGE + 1000 for whole, _ in viewer.writes)
+        told += [name for page in viewer.seen() for name in page.split()[1:]]
+    assert told == names
+    assert not works.fanout._tours
+
+
+def test_pages_are_made_once_for_all_who_get_them(made: Counter[str]) -> None:
+    """A hundred newcomers cost what one does."""
+    works = Clockwork(slots=1000, max_agents=100)
+    crowd(works, 70)
+    viewers = [Watcher() for _ in range(100)]
+    for viewer in viewers:
+        works.fanout.join(viewer)
+    made.clear()
+    for _ in range(5):
+        works.tick()
+    assert made["frames"] == 4  # the area of the origin, in which nobody is, and three pages
+    assert len({tuple(whole for whole, _ in viewer.writes) for viewer in viewers}) == 1
+
+
+def test_who_wants_all_deflated_makes_nobody_wait() -> None:
+    """Beyond what one flush may deflate, snapshots are sent plain, to the same effect."""
+    works = Clockwork(slots=1, max_agents=100)
+    crowd(works, 44)
+    viewers = [Watcher(dialect=DIALECTS[True, True]) for _ in range(25)]
+    watch(works, *viewers)
+    for n, viewer in enumerate(viewers):
+        works.fanout.look(viewer, n % 5 * 5 + 26, n // 5 * 5 + 26)
+    works.tick()
+    deflated = [viewer for viewer in viewers if viewer.writes[0][0][0] == 0xC1]
+    assert 0 < len(deflated) <= ALLOWANCE // 40_000 + 1
+    assert len({tuple(viewer.seen()) for viewer in viewers}) == 1
