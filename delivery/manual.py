@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from realmd import __version__, ctl
-from realmd.config_text import settings_of, toml
 from realmd.settings import ENVIRONMENT, OPTIONS, SECTIONS
+from realmd.settings.text import settings_of, toml
 
 
 def commands() -> Iterator[str]:

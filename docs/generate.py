@@ -14,8 +14,6 @@ from typing import Any, Final
 
 from msgspec import NODEFAULT, Struct, inspect
 
-from realmd.config_text import SETTINGS, toml
-from realmd.errors import REFUSALS
 from realmd.gateway.crowd import GRACE, LEAST_WAIT
 from realmd.gateway.limits import (
     FILE_COST,
@@ -29,8 +27,9 @@ from realmd.gateway.limits import (
 from realmd.gateway.request import Channel
 from realmd.gateway.websocket import MAX_LINKS, PLAYER_NAME
 from realmd.gateway.wire import PASSED_OVER
-from realmd.ops.files import RESERVED_FILES
+from realmd.host.descriptors import RESERVED_FILES
 from realmd.ops.thresholds import THRESHOLDS
+from realmd.primitives.errors import REFUSALS
 from realmd.protocol import classic
 from realmd.protocol.dialects import WINDOW_BITS, WORTH_DEFLATING
 from realmd.protocol.paging import LIST_BYTES, MOST
@@ -38,6 +37,7 @@ from realmd.runtime.daemon import STOP_PATIENCE
 from realmd.runtime.history import History
 from realmd.runtime.journal import BACKLOG
 from realmd.settings import ENVIRONMENT, OPTIONS
+from realmd.settings.text import SETTINGS, toml
 from realmd.world import events
 from realmd.world.commands import COMMANDS
 from realmd.world.engine import Limits

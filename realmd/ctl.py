@@ -17,18 +17,18 @@ from .backup.command import add_backup, add_restore, add_rollback, backup, resto
 from .backup.import_command import add_import, run_import
 from .bench.command import add_arguments as add_bench
 from .bench.command import bench
-from .config import ConfigError, load, render
-from .config_text import template
 from .console import operator
 from .console.alert import add_alert, alert
 from .console.doctor import add_doctor, doctor
 from .console.logs import add_logs, logs
 from .console.rooms import add_room, enter
+from .console.setup_command import add_setup, setup
 from .console.status import add_status, add_top, status, top
 from .nostr.command import add_nostr, nostr
 from .nostr.rebuild_command import add_rebuild, rebuild
-from .ops.setup_command import add_setup, setup
 from .settings import Config
+from .settings.reading import ConfigError, load, render
+from .settings.text import template
 
 #: Exit codes: it did not work; a wrong command line or configuration; what a shell says of one that was
 #: interrupted, and of one whose reader went away.

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from twisted.python.usage import Options as UsageOptions
 
-from .config import Config, ConfigError, load, render, world_file
+from .settings.reading import Config, ConfigError, load, render, world_file
 from .world.atlas import Atlas, AtlasError, parse
 from .world.minds import MINDS
 

@@ -20,28 +20,28 @@ from twisted.logger import Logger
 
 from . import __version__
 from .backup.record import NAME as BACKUP_RECORD
-from .clock import make_steady, milliseconds, time_of_day
 from .gateway.bans import Bans
 from .gateway.callers import Callers
 from .gateway.certificates import CertificateError, Certificates
-from .gateway.control import ControlSocket
-from .gateway.drain import Drain
 from .gateway.guard import Guard
 from .gateway.http import Door, DoorFactory
-from .gateway.operator import Desk
 from .gateway.page import Page
 from .gateway.peers import UNIX
 from .gateway.request import Request
 from .gateway.turns import bound
 from .gateway.websocket import Gateway
 from .gateway.wire import Bounds
+from .host import logs
+from .host.clock import make_steady, milliseconds, time_of_day
+from .host.descriptors import RESERVED_FILES, raise_file_limit
 from .nostr import assembly as nostr
 from .nostr import listening
-from .ops import logs, systemd
-from .ops.audit import FILE as AUDIT_FILE
-from .ops.audit import Audit, Deed, Operator
+from .operator.audit import FILE as AUDIT_FILE
+from .operator.audit import Audit, Deed, Operator
+from .operator.control import ControlSocket
+from .operator.desk import Desk
+from .operator.drain import Drain
 from .ops.checks import Check, history_check, loop_check, storage_check, thinker_check, tick_check, work_check
-from .ops.files import RESERVED_FILES, raise_file_limit
 from .ops.health import Health
 from .ops.metrics import Metrics, resident_bytes
 from .ops.monitoring import Monitoring
@@ -49,6 +49,7 @@ from .ops.status import EVERY, Status
 from .ops.trial import try_out
 from .options import Options
 from .protocol.views import Room
+from .runtime import systemd
 from .runtime.catalogue import Catalogue
 from .runtime.credentials import FILE as KEYS_FILE
 from .runtime.credentials import Credentials, Lifetimes

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from realmd.errors import Rejection
+from realmd.primitives.errors import Rejection
 from realmd.protocol.dialects import CLASSIC, Dialect
 from realmd.runtime.fanout import Fanout
 from realmd.runtime.intake import Intake

@@ -24,10 +24,10 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from realmd import settings, tap
-from realmd.config import Config
 from realmd.gateway.http import DoorFactory
 from realmd.gateway.websocket import Gateway
 from realmd.runtime.daemon import Daemon
+from realmd.settings.reading import Config
 from realmd.world.atlas import Atlas, parse
 
 from .framing import CLOSE, TEXT, frame, ipc, request, upgrade

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realmd import envfile
-from realmd.config import OWN_NAMES, Config, ConfigError, load, render, world_file
-from realmd.config_text import SETTINGS, template
-from realmd.settings import SECTIONS, Server
+from realmd.settings import SECTIONS, Server, envfile
+from realmd.settings.reading import OWN_NAMES, Config, ConfigError, load, render, world_file
+from realmd.settings.text import SETTINGS, template
 
 SHIPPED = Path(__file__).parent.parent / "etc/realmd/realmd.toml"
 
@@ -43,7 +42,8 @@ def write(path: Path, text: str) -> Path:
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No file of this machine is found by accident."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("realmd.config.SEARCHED", (Path("etc/realmd/realmd.toml"), tmp_path / "system.toml"))
+    searched = (Path("etc/realmd/realmd.toml"), tmp_path / "system.toml")
+    monkeypatch.setattr("realmd.settings.reading.SEARCHED", searched)
 
 
 def test_the_shipped_file_names_every_setting_with_its_true_default(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from realmd.config_text import template
 from realmd.ctl import main
+from realmd.settings.text import template
 
 
 def test_config_shows_what_is_in_force_and_from_where(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ import twisted.internet.tcp
 from twisted.internet.testing import MemoryReactorClock
 
 from realmd import options, tap
-from realmd.config import OWN_NAMES, load
 from realmd.ctl import SUBCOMMANDS
-from realmd.errors import REFUSALS
 from realmd.gateway.page import Page
+from realmd.primitives.errors import REFUSALS
 from realmd.settings import ENVIRONMENT, SECTIONS
+from realmd.settings.reading import OWN_NAMES, load
 from realmd.world.commands import COMMANDS
 from realmd.world.queries import QUERIES
 

@@ -15,8 +15,8 @@ from twisted.python import log as old_log
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
-from realmd.ops.logs import LONGEST_LINE, PRIORITIES, level_of, observer, resolve
-from realmd.ops.masking import is_secret, scrub
+from realmd.host.logs import LONGEST_LINE, PRIORITIES, level_of, observer, resolve
+from realmd.primitives.masking import is_secret, scrub
 
 AT = 1_770_000_000.25
 

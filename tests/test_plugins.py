@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from realmd.plugins import MAX_FILE, MAX_PLUGINS, MAX_SKILLS, read
+from realmd.runtime.plugins import MAX_FILE, MAX_PLUGINS, MAX_SKILLS, read
 
 GOOD = {"name": "Good", "version": "1.2.3", "description": "Does good."}
 LISTED = {"id": "good", **GOOD, "skills": []}

@@ -11,9 +11,9 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from ..config import Config, world_file
-from ..ops.secrets import MODE as SECRET_MODE
-from ..ops.secrets import ExposedSecret, read_secret
+from ..host.secrets import MODE as SECRET_MODE
+from ..host.secrets import ExposedSecret, read_secret
+from ..settings.reading import Config, world_file
 from .manifest import BackupError, Member, Role
 from .seal import seal
 

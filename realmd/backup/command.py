@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..config import load
+from ..settings.reading import load
 from .manifest import KINDS, BackupError, listed
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..settings.reading import Config
 
 T = TypeVar("T")
 #: Exit codes: it did not work; the backup is there, and its copy elsewhere is not.

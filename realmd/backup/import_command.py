@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..config import ConfigError, load, world_file
-from ..config_text import template
+from ..settings.reading import ConfigError, load, world_file
+from ..settings.text import template
 from .manifest import BackupError
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from ..settings.reading import Config
     from .importing import Plan
     from .legacy import Legacy
 

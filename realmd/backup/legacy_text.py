@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from ..config import Config, load
-from ..config_text import toml
+from ..settings.reading import Config, load
+from ..settings.text import toml
 from ..world.atlas import Atlas, AtlasError, Workstation, parse
 from .legacy import Row
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .. import __version__
-from ..config import Config
+from ..settings.reading import Config
 from . import archive, database, record
 from .collect import Collection, collect
 from .files import adopt, alone, make_folder, move, scratch

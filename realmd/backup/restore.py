@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from nacl.public import PrivateKey
 
-from ..config import Config
+from ..settings.reading import Config
 from ..storage import schema
 from ..storage.head import head_file
 from . import archive, database, moment

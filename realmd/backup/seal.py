@@ -15,7 +15,7 @@ from typing import Final
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
-from ..ops.secrets import ExposedSecret, read_secret, write_secret
+from ..host.secrets import ExposedSecret, read_secret, write_secret
 from .manifest import BackupError
 
 _PREFIX: Final = "realm-backup-secret:"

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Struct, field
 from prometheus_client.parser import text_string_to_metric_families
 
-from ..config import load
 from ..settings import Config
+from ..settings.reading import load
 
 #: Longest wait (s) for an answer.
 PATIENCE: Final = 5.0

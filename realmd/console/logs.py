@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from ..ops.logs import PRIORITIES
+from ..host.logs import PRIORITIES
 
 UNIT: Final = "realm-server.service"
 #: Made by systemd where it runs (sd_booted(3)).

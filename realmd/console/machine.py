@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ..ops.files import RESERVED_FILES
+from ..host.descriptors import RESERVED_FILES
 from ..ops.resources import PROC, Resources
-from ..ops.setup import ENABLED
 from ..settings import Config
 from .finding import Finding, judged
 from .screen import size
+from .setup import ENABLED
 
 #: Kernel settings that bursts of clients need, and their least value: what the doors ask `listen` for.
 SYSCTLS: Final = {"net.core.somaxconn": 1024, "net.ipv4.tcp_max_syn_backlog": 1024}

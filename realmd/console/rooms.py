@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Final
 
-from ..config import FILE_NAME
+from ..settings.reading import FILE_NAME
 from . import logs
 
 #: Where the rooms have what is theirs, each by its name; see debian/units/realm-server@.service.

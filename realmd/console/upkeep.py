@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..backup import record
-from ..ops.secrets import exposed
+from ..host.secrets import exposed
 from ..settings import Config
 from . import machine
 from .client import Realm, Unreachable

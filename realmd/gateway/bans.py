@@ -8,9 +8,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
-from ..errors import Fault
-from ..figures import Figures
-from ..ops.network import Sparing
+from ..host.network import Sparing
+from ..primitives.errors import Fault
+from ..primitives.figures import Figures
 from ..runtime.realm import refusal
 from ..world.engine import World
 from ..world.model import Sanction

@@ -16,8 +16,8 @@ from typing import Any, Final, Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ..figures import Figures
-from ..ops.network import Sparing
+from ..host.network import Sparing
+from ..primitives.figures import Figures
 from ..protocol.paging import LIST_BYTES
 from ..settings.limits import Limits
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 
-from ..clock import milliseconds
-from ..errors import Fault, Unproven
+from ..host.clock import milliseconds
 from ..identity import bech32, nostr_event, proof
 from ..identity.errors import NotProven
 from ..identity.replays import LIFE, Replays
+from ..primitives.errors import Fault, Unproven
 from ..protocol.classic import token_in
 from ..runtime.credentials import Credentials
 from ..world.caller import Caller

@@ -15,9 +15,9 @@ from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..clock import time_of_day
-from ..figures import Figures
-from ..ops.secrets import ExposedSecret, read_secret
+from ..host.clock import time_of_day
+from ..host.secrets import ExposedSecret, read_secret
+from ..primitives.figures import Figures
 from ..settings.server import Server
 
 #: A certificate that ends so soon (s) is worth a line in the log.

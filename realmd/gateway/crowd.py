@@ -15,8 +15,8 @@ from typing import Any, Final, Literal, Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ..figures import Figures
-from ..ops.network import Sparing
+from ..host.network import Sparing
+from ..primitives.figures import Figures
 from ..settings.limits import Limits
 from .limits import RateLimits
 from .peers import UNIX, Peer, Peers, is_loopback, peer_at, plain

@@ -15,7 +15,7 @@ from twisted.web.client import Agent, ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
-from ..ops.network import name_of
+from ..host.network import name_of
 from ..protocol.paging import page
 from .request import Request
 

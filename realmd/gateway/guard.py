@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from twisted.internet.interfaces import IReactorTime
 
-from ..errors import Fault, Rejection
-from ..figures import Figures
 from ..ops.resources import memory_limit
+from ..primitives.errors import Fault, Rejection
+from ..primitives.figures import Figures
 from ..protocol.classic import Ask
 from ..runtime.realm import Answer, Realm, refusal
 from ..settings.limits import Limits

@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 from functools import lru_cache
 from typing import Final
 
-from ..errors import Fault
+from ..primitives.errors import Fault
 from .peers import host_name
 
 #: A target in absolute form: who is meant, and what of it (RFC 9112, 3.2.2).

@@ -13,16 +13,16 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.web import http
 
-from ..errors import Fault
-from ..figures import Figures
-from ..ops.network import Losses
+from ..host.network import Losses
+from ..operator.drain import Closing
+from ..primitives.errors import Fault
+from ..primitives.figures import Figures
 from ..protocol.classic import Ask, decode_ask, decode_ipc
 from ..runtime.realm import Answer, Realm
 from ..world import queries
 from .bans import Barred, Cut
 from .callers import Callers
 from .crowd import Reason
-from .drain import Closing
 from .guard import Guard
 from .head import BadHost, asks_for_websocket, may_look_in
 from .limits import RateLimited

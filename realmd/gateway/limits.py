@@ -14,8 +14,8 @@ from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ..errors import Fault
-from ..ops.network import Sparing
+from ..host.network import Sparing
+from ..primitives.errors import Fault
 from ..settings.limits import Limits
 from .peers import Peer
 

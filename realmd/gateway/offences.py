@@ -7,8 +7,8 @@ from typing import Final, Literal
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ..errors import Fault, Unproven
-from ..ops.network import Sparing
+from ..host.network import Sparing
+from ..primitives.errors import Fault, Unproven
 
 Kind = Literal["identity", "http", "frames", "message", "origin", "host", "path"]
 #: identity: nothing was proven, or not this; http, frames: the protocol was broken, or its bounds;

@@ -11,7 +11,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
 
-from ..errors import REFUSALS
+from ..primitives.errors import REFUSALS
 from .budget import PIECE, Account, held_by
 from .peers import Peer
 from .stream import Stream, pieces

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTim
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from ..figures import Figures
+from ..primitives.figures import Figures
 
 #: What a protocol is given at once (bytes).
 PIECE: Final = 4096

@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
 
-from ..clock import milliseconds
-from ..errors import Fault, Rejection
-from ..figures import Figures
-from ..ops.network import Losses, Sparing
+from ..host.clock import milliseconds
+from ..host.network import Losses, Sparing
+from ..primitives.errors import Fault, Rejection
+from ..primitives.figures import Figures
 from ..protocol import classic, views
 from ..protocol.classic import Ask
 from ..protocol.dialects import BATCH, CLASSIC, DIALECTS

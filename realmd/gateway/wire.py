@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.web.http import RESPONSES
 
-from ..errors import REFUSALS
+from ..primitives.errors import REFUSALS
 from ..protocol import encode
 from ..protocol.dialects import WINDOW_BITS
 from ..settings.server import Server

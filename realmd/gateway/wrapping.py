@@ -15,7 +15,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, providedBy
 
-from ..ops.network import Sparing
+from ..host.network import Sparing
 from .certificates import Certificates
 from .crowd import Crowd
 from .peers import UNIX, Peers, Relayed, parse, plain

@@ -11,26 +11,26 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
-from ..clock import milliseconds
-from ..gateway.relay import work
-from ..gateway.relay.bounds import Bounds
-from ..gateway.relay.pool import Pool
-from ..gateway.relay.sending import Signer
 from ..gateway.request import JSON, Request
+from ..host.clock import milliseconds
+from ..host.network import NotTaken
 from ..identity import bech32, gift_wrap
 from ..identity.nostr_event import Event
 from ..ops.checks import Check
 from ..ops.metrics import Metrics
-from ..ops.network import NotTaken
-from ..protocol.nostr import presence
-from ..protocol.nostr.draft import Draft
 from ..runtime.daemon import Stage
 from ..runtime.journal import Journal
-from ..runtime.nostr.bridge import Bridge
-from ..runtime.nostr.interface import IPublications, Relays
-from ..runtime.nostr.key import Key
 from ..runtime.realm import Realm
 from ..settings import Config
+from .bridge.bridge import Bridge
+from .bridge.interface import IPublications, Relays
+from .bridge.key import Key
+from .events import presence
+from .events.draft import Draft
+from .relay import work
+from .relay.bounds import Bounds
+from .relay.pool import Pool
+from .relay.sending import Signer
 
 #: The daemon must be gone soon after it is asked to go.
 BOUNDS: Final = Bounds(closing=0.8)

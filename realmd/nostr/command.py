@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..backup.command import FAILED
 from ..backup.manifest import BackupError
-from ..config import load
+from ..settings.reading import load
 
 if TYPE_CHECKING:
-    from ..config import Config
-    from ..runtime.nostr.key import Key
+    from ..settings.reading import Config
+    from .bridge.key import Key
 
 
 def add_nostr(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +42,8 @@ def add_config_files(parser: argparse.ArgumentParser) -> None:
 
 def guarded(run: Any, arguments: argparse.Namespace) -> int:
     """Run it; what an operator can mend is told in a line, with exit code 1."""
-    from ..ops.secrets import ExposedSecret
-    from ..runtime.nostr.key import BadKey
+    from ..host.secrets import ExposedSecret
+    from .bridge.key import BadKey
 
     try:
         code: int = run(arguments)
@@ -63,14 +63,14 @@ def say(line: str) -> None:
 
 def key_of(config: Config) -> Key:
     """The realm's key, where the configuration has it."""
-    from ..runtime.nostr.key import Key
+    from .bridge.key import Key
 
     state = config.storage.state
     return Key(state, config.nostr.key_path(state), os.urandom, os.environ)
 
 
 def _key(arguments: argparse.Namespace) -> int:
-    from ..runtime.nostr.key import npub_of, parse_secret, written
+    from .bridge.key import npub_of, parse_secret, written
 
     config = load(arguments.config, os.environ, {}, env_file=arguments.env_file)
     key = key_of(config)
@@ -87,13 +87,13 @@ def _key(arguments: argparse.Namespace) -> int:
 
 
 def _read(path: Path) -> bytes:
-    from ..ops.secrets import read_secret
+    from ..host.secrets import read_secret
 
     return read_secret(path)
 
 
 def _import(key: Key, source: str) -> None:
-    from ..runtime.nostr.key import parse_secret
+    from .bridge.key import parse_secret
 
     text = sys.stdin.buffer.read(1024) if source == "-" else _read(Path(source))
     install(key.path, parse_secret(text, "standard input" if source == "-" else source))
@@ -102,8 +102,8 @@ def _import(key: Key, source: str) -> None:
 def install(path: Path, secret: bytes) -> None:
     """Put a secret key in place; one that is there already is kept beside it."""
     from ..backup.files import adopt, make_folder
-    from ..ops.secrets import write_secret
-    from ..runtime.nostr.key import parse_secret, written
+    from ..host.secrets import write_secret
+    from .bridge.key import parse_secret, written
 
     make_folder(path.parent)
     if path.exists():

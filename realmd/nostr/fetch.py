@@ -12,16 +12,16 @@ from msgspec import Struct, field
 from twisted.internet.defer import TimeoutError as Late
 from twisted.internet.threads import deferToThreadPool
 
-from ..gateway.relay.bounds import Bounds
-from ..gateway.relay.client import Client
-from ..gateway.relay.pool import Pool
-from ..gateway.relay.sending import Signer
 from ..identity import nostr_event, schnorr
 from ..identity.nostr_event import Event
-from ..protocol.nostr import log
-from ..protocol.nostr.chain import MOST_BATCHES
-from ..protocol.nostr.draft import Unreadable
-from ..protocol.nostr.log import Head
+from .events import log
+from .events.chain import MOST_BATCHES
+from .events.draft import Unreadable
+from .events.log import Head
+from .relay.bounds import Bounds
+from .relay.client import Client
+from .relay.pool import Pool
+from .relay.sending import Signer
 
 #: Events asked for at once; relays give fewer, each its own number.
 PAGE: Final = 500

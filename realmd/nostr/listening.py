@@ -10,17 +10,17 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
-from ..clock import milliseconds
 from ..gateway.limits import HOUR, NETWORK_REGISTRATIONS, Rate, Table
+from ..host.clock import milliseconds
 from ..ops.metrics import Metrics
 from ..runtime.daemon import Stage
-from ..runtime.nostr.bridge import Bridge
-from ..runtime.nostr.inlet import IAsks, Shares
-from ..runtime.nostr.remote import Remote
-from ..runtime.nostr.worlds import Portal
 from ..runtime.periodic import Periodic
 from ..runtime.realm import Realm
 from ..settings import Config
+from .bridge.bridge import Bridge
+from .bridge.inlet import IAsks, Shares
+from .bridge.remote import Remote
+from .bridge.worlds import Portal
 
 #: Commands by relay: of one key, of all known agents (as of all strangers), and gift wraps opened.
 KEY_RATE: Final = Rate(1.0, 30.0)

@@ -13,8 +13,6 @@ from ..backup.files import scratch
 from ..backup.manifest import BackupError
 from ..backup.place import held, parts, replace_files
 from ..backup.replay import Replay
-from ..protocol.nostr.chain import Report
-from ..protocol.nostr.log import Head, Public
 from ..storage.engines import ENGINES
 from ..storage.head import head_file
 from ..storage.interface import Entry, StorageError
@@ -23,6 +21,8 @@ from ..storage.store import Store
 from ..world import events
 from ..world.model import VISITOR
 from ..world.tables import Tables
+from .events.chain import Report
+from .events.log import Head, Public
 
 #: Events written in one transaction.
 STEP: Final = 2000

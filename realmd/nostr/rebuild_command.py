@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..backup.command import in_reactor
 from ..backup.manifest import BackupError
-from ..config import load
+from ..settings.reading import load
 from .command import add_config_files, guarded, install, key_of, say
 
 if TYPE_CHECKING:
-    from ..config import Config
-    from ..protocol.nostr.chain import Report
+    from ..settings.reading import Config
+    from .events.chain import Report
     from .rebuild import Rebuilt
 
 #: Exit code of a log that is not whole.
@@ -73,9 +73,9 @@ def _rebuild(arguments: argparse.Namespace) -> int:
 
 def _whose(arguments: argparse.Namespace, config: Config) -> tuple[bytes | None, str]:
     """The secret key, if it is there, and the pubkey (hex)."""
+    from ..host.secrets import read_secret
     from ..identity import bech32, schnorr
-    from ..ops.secrets import read_secret
-    from ..runtime.nostr.key import parse_secret
+    from .bridge.key import parse_secret
 
     if (word := arguments.pubkey) is not None:
         try:
@@ -97,8 +97,8 @@ async def _work(
     author: str,
 ) -> int:  # fmt: skip
     from ..backup.moment import parse
-    from ..protocol.nostr.chain import verify_chain
-    from ..runtime.nostr.key import new_secret
+    from .bridge.key import new_secret
+    from .events.chain import verify_chain
     from .fetch import TooMuch, fetch
     from .rebuild import entry_of, head_of, write
 

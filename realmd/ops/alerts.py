@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ..clock import milliseconds, time_of_day
+from ..host.clock import milliseconds, time_of_day
 from .checks import Check
 from .quantities import LONGEST, Past
 from .thresholds import KEEP, THRESHOLDS, Severity, Threshold, shown

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..backup import record
 from ..backup.record import Attempt, Record
-from ..clock import time_of_day
+from ..host.clock import time_of_day
 from .checks import Check
 from .metrics import Metrics
 

@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ..figures import Figures
+from ..host.network import cause_of
+from ..primitives.figures import Figures
 from .alerts import Notice
-from .network import cause_of
 from .sinks import Sink
 
 #: Notices that wait for one sink; the oldest goes first.

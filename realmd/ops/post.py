@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from .. import __version__
-from .network import NotTaken
+from ..host.network import NotTaken
 
 #: How long (s) all of it may take.
 PATIENCE: Final = 10.0

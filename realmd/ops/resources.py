@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ..figures import Figures
+from ..primitives.figures import Figures
 from .metrics import resident_bytes
 
 #: Where the unified hierarchy of control groups is mounted (cgroups(7)).

@@ -22,9 +22,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import __version__
-from ..clock import time_of_day
-from .masking import scrub
-from .network import cause_of
+from ..host.clock import time_of_day
+from ..host.network import cause_of
+from ..primitives.masking import scrub
 from .post import post
 
 #: How often (s) one event is sent; how many wait; how long (s) the same fault is not sent again.

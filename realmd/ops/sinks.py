@@ -12,8 +12,8 @@ from twisted.internet.error import ProcessDone
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from ..host.network import NotTaken
 from .alerts import Notice
-from .network import NotTaken
 
 #: How long (s) sendmail may take to put a mail into its queue, and what is kept of what it says.
 MAIL_PATIENCE: Final = 30.0

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.mail.smtp import SMTPClientError, SMTPSenderFactory
 from twisted.python.failure import Failure
 
+from ..host.network import NotTaken
 from .alerts import Notice
-from .network import NotTaken
 from .sinks import MAIL_PATIENCE, written
 
 

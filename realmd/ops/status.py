@@ -10,8 +10,8 @@ from typing import Any, Final
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
-from ..clock import milliseconds
 from ..gateway.request import Request
+from ..host.clock import milliseconds
 from .health import Health
 from .metrics import Metrics
 

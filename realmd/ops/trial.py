@@ -7,11 +7,11 @@ from typing import Any, Final
 from msgspec import Struct
 from twisted.logger import Logger
 
-from ..clock import milliseconds
+from ..host.clock import milliseconds
+from ..host.network import cause_of
 from ..settings import Config
 from .alerts import Notice
 from .monitoring import sinks
-from .network import cause_of
 from .sinks import SendNostr
 
 #: Longest time (s) that all of it takes: a webhook, a mail and a Nostr message, one after another.

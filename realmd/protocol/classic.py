@@ -12,8 +12,8 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 
-from ..errors import Fault
 from ..identity.bech32 import BadBech32, pubkey_of
+from ..primitives.errors import Fault
 from ..world.commands import COMMANDS, Action, Command, Register
 from ..world.model import AgentId, Colour
 from ..world.queries import QUERIES, Cursor, Profiles, Query

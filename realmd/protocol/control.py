@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..errors import Fault
 from ..identity.bech32 import BadBech32, pubkey_of
+from ..primitives.errors import Fault
 from ..world.model import AgentId
 
 VERSION: Final = 1

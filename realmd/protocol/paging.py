@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec import Raw
 
-from ..errors import Fault
+from ..primitives.errors import Fault
 from .encode import encode
 
 #: Bytes of the entries in one answer; every entry there is has room in it.

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from msgspec import Struct, to_builtins
 
-from ..errors import Fault
+from ..primitives.errors import Fault
 from ..world import commands, events, queries
 from ..world.engine import Masked, World
 from ..world.model import Profile

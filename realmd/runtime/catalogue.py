@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
-from ..plugins import read
 from ..world.commands import CatalogueFound
 from .intake import Intake
+from .plugins import read
 
 
 class Catalogue:

@@ -9,9 +9,9 @@ from typing import Final
 from msgspec import Struct
 from twisted.logger import Logger
 
+from ..host.secrets import read_secret, write_secret
 from ..identity.keys import BadKeys, Entropy, KeyRing
 from ..identity.tokens import Statement, Verifier, sign
-from ..ops.secrets import read_secret, write_secret
 from ..settings.auth import Auth
 
 #: The file's name in the state folder.

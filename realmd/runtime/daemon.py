@@ -14,10 +14,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
+from ..host.secrets import ExposedSecret
 from ..identity.keys import BadKeys
-from ..ops.secrets import ExposedSecret
+from ..nostr.bridge.key import BadKey
 from ..storage.interface import Unusable
-from .nostr.key import BadKey
 
 #: How long (s) one stage may take to stop before the next one does.  Two that hang and a
 #: client that does not answer still leave an end within 5 s.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..errors import Rejection
-from ..figures import Figures
+from ..primitives.errors import Rejection
+from ..primitives.figures import Figures
 from ..world.caller import INSIDE, Caller
 from ..world.commands import Command, LinkClosed, LinkOpened
 from ..world.engine import Outcome

@@ -16,9 +16,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ..clock import milliseconds
-from ..errors import Rejection
-from ..figures import Figures
+from ..host.clock import milliseconds
+from ..primitives.errors import Rejection
+from ..primitives.figures import Figures
 from ..protocol.encode import event as encode_event
 from ..storage.interface import Entry, IStore, StorageError
 from ..world import events

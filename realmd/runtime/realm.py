@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..errors import REFUSALS, Fault, Rejection
 from ..identity import nostr_event
 from ..identity.delegation import check_delegation
 from ..identity.errors import NotProven
+from ..primitives.errors import REFUSALS, Fault, Rejection
 from ..protocol import views
 from ..protocol.classic import Ask
 from ..protocol.describe import describe

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ..clock import milliseconds
-from ..errors import Rejection
+from ..host.clock import milliseconds
+from ..primitives.errors import Rejection
 from ..world import events
 from ..world.caller import Caller
 from ..world.commands import Command

@@ -18,8 +18,8 @@ from zope.interface import implementer
 
 from realmd.world.tables import KINDS
 
-from ..clock import milliseconds
-from ..figures import Figures
+from ..host.clock import milliseconds
+from ..primitives.figures import Figures
 from . import query, schema
 from .engines import Engine, Hold
 from .head import Mark

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..errors import Refused, Rejection
+from ..primitives.errors import Refused, Rejection
 from . import events
 from .activity import Activity
 from .atlas import Atlas

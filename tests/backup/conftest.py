@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from realmd.config_text import toml
+from realmd.settings.text import toml
 
 from ..process.conftest import mountable, start
 from ..process.daemon import SOON, environment

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from realmd.backup.replay import Replay
 from realmd.backup.verify import _said
-from realmd.errors import Rejection
+from realmd.primitives.errors import Rejection
 from realmd.world import commands, events
 from realmd.world.model import Plugin
 from realmd.world.tables import Tables

@@ -16,7 +16,7 @@ import pytest
 
 from realmd.backup import database
 from realmd.backup.files import PARTIAL
-from realmd.config_text import toml
+from realmd.settings.text import toml
 
 from ..process.audit import read
 from ..process.disk import small_disk

@@ -13,9 +13,9 @@ import pytest
 import pytest_twisted
 from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 
-from realmd.gateway.control import MOST
 from realmd.identity import bech32
 from realmd.identity.keys import MOST_KEYS
+from realmd.operator.control import MOST
 from realmd.protocol.control import LONGEST_LINE
 from tests.framing import ipc, request, upgrade
 from tests.realm import HANGS, Running, Wire, drained, reactor, realm_up, turn

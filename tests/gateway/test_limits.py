@@ -17,7 +17,7 @@ from twisted.internet.task import Clock
 from realmd.gateway.crowd import GRACE, LEAST_WAIT, Crowd
 from realmd.gateway.limits import RateLimits
 from realmd.gateway.peers import Peer, Peers, peer_at
-from realmd.ops.logs import journal_line
+from realmd.host.logs import journal_line
 from realmd.settings.limits import Limits
 from tests.framing import MORE, PING, TEXT, ipc, request, upgrade
 from tests.realm import Running, Socket, realm_up, turn, undisturbed

@@ -11,7 +11,7 @@ import pytest_twisted
 from twisted.internet.task import Clock
 from twisted.logger import Logger, capturedLogs
 
-from realmd.ops.network import Losses, Sparing
+from realmd.host.network import Losses, Sparing
 from tests.framing import PING, PONG, request
 from tests.realm import Running, Wire, realm_up, turn
 

@@ -18,7 +18,7 @@ from realmd.identity import gift_wrap, nip44, nostr_event, schnorr
 from realmd.identity.errors import BadEvent, BadWrap, NotProven
 from realmd.identity.gift_wrap import BACK, EPHEMERAL, MOST_RUMOR, SEAL, STORED, unwrap
 from realmd.identity.nostr_event import Event
-from realmd.protocol.nostr.draft import Draft
+from realmd.nostr.events.draft import Draft
 from tests.identity.signers import NOW, OWNER, STRANGER, entropy, event
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "nip59.json").read_bytes())

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from realmd.identity import gift_wrap, nostr_event, schnorr
 from realmd.identity.nostr_event import Event
-from realmd.protocol.nostr import asks
-from realmd.protocol.nostr.draft import Draft
+from realmd.nostr.events import asks
+from realmd.nostr.events.draft import Draft
 from tests.relay.scene import Scene, until
 
 from .scene import ROOM

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 
 from realmd.identity.nostr_event import Event
 from realmd.nostr import assembly
-from realmd.runtime.nostr.bridge import Bridge
+from realmd.nostr.bridge.bridge import Bridge
 from tests.realm import Running, reactor, realm_up
 from tests.relay.scene import BRISK, Scene, pool_up
 

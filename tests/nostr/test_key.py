@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from realmd.host.secrets import ExposedSecret
 from realmd.identity import bech32
-from realmd.ops.secrets import ExposedSecret
-from realmd.runtime.nostr.key import BadKey, Key
+from realmd.nostr.bridge.key import BadKey, Key
 
 SECRET = bytes(31) + b"\x03"
 PUBKEY = "f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9"

@@ -20,7 +20,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
 from realmd.identity.gift_wrap import EPHEMERAL, STORED
-from realmd.protocol.nostr import asks
+from realmd.nostr.events import asks
 from tests.realm import reactor
 from tests.relay.scene import LocalRelay
 

@@ -18,7 +18,7 @@ from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from realmd.identity import bech32, gift_wrap, nostr_event, schnorr
 from realmd.identity.nostr_event import Event
 from realmd.nostr import assembly
-from realmd.protocol.nostr import classic, log, presence, sync
+from realmd.nostr.events import classic, log, presence, sync
 from tests.realm import Wire, reactor
 from tests.relay.scene import SECRET, LocalRelay, until
 

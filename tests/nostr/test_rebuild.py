@@ -16,7 +16,7 @@ from twisted.internet.threads import deferToThread
 
 from delivery.runbook import Step, pages
 from realmd.identity.nostr_event import Event
-from realmd.protocol.nostr import log
+from realmd.nostr.events import log
 from tests.relay.scene import LocalRelay, until
 
 from .scene import logged, reader, realm_on, stored

@@ -11,7 +11,7 @@ import pytest
 import pytest_twisted
 
 from realmd.identity.gift_wrap import EPHEMERAL, STORED
-from realmd.runtime.nostr.bridge import Bridge
+from realmd.nostr.bridge.bridge import Bridge
 from realmd.world.commands import Impose
 from realmd.world.model import Sanction
 from realmd.world.rules.sanctions import identify

@@ -6,7 +6,7 @@ import json
 import stat
 from pathlib import Path
 
-from realmd.ops.audit import Audit, Deed, Operator
+from realmd.operator.audit import Audit, Deed, Operator
 
 ADA = Operator(1000, "ada", 42)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from realmd.ops.secrets import MOST_BYTES, ExposedSecret, exposed, read_secret, write_secret
+from realmd.host.secrets import MOST_BYTES, ExposedSecret, exposed, read_secret, write_secret
 
 
 def test_a_secret_is_kept_for_us_alone(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realmd.config import ConfigError
-from realmd.config_text import template
-from realmd.ops.setup import ENABLED, HOOK, JAIL, SITE, Setup, SetupError, Wanted, with_settings
-from realmd.ops.setup_command import asked
+from realmd.console.setup import ENABLED, HOOK, JAIL, SITE, Setup, SetupError, Wanted, with_settings
+from realmd.console.setup_command import asked
+from realmd.settings.reading import ConfigError
+from realmd.settings.text import template
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ALL = Wanted(

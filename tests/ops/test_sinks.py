@@ -16,11 +16,11 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger, LogLevel, capturedLogs
 from twisted.python.failure import Failure
 
+from realmd.host.network import NotTaken, cause_of
 from realmd.ops import post as posting
 from realmd.ops import sinks
 from realmd.ops.alerts import Notice
 from realmd.ops.monitoring import sinks as configured
-from realmd.ops.network import NotTaken, cause_of
 from realmd.ops.notifier import MOST_TRIES, MOST_WAITING, Notifier
 from realmd.ops.sentry import AGAIN_AFTER, Dsn, Sentry
 from realmd.ops.sentry import MOST_WAITING as MOST_EVENTS

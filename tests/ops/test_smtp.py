@@ -16,8 +16,8 @@ from twisted.mail.interfaces import IMessageDelivery, IMessageSMTP
 from twisted.mail.smtp import SMTP, SMTPBadRcpt, User
 from zope.interface import implementer
 
+from realmd.host.network import NotTaken, cause_of
 from realmd.ops import smtp
-from realmd.ops.network import NotTaken, cause_of
 from realmd.ops.smtp import Smtp
 from tests.realm import reactor
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
-from realmd.ops.systemd import Notifier
+from realmd.runtime.systemd import Notifier
 from tests.process.conftest import Start
 from tests.process.conftest import start as start
 from tests.process.daemon import SOON, Daemon

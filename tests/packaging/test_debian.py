@@ -13,10 +13,10 @@ import pytest
 
 from realmd import __version__, ctl
 from realmd.backup.command import NOT_OFFSITE
-from realmd.config_text import SETTINGS
 from realmd.console import operator, rooms, status
 from realmd.ctl import SUBCOMMANDS
 from realmd.nostr.rebuild_command import INCOMPLETE
+from realmd.settings.text import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEBIAN = ROOT / "debian"

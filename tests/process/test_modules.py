@@ -16,13 +16,13 @@ from .daemon import TWISTD
 TELLING: Final = (sys.executable, "-X", "importtime", *TWISTD)
 NEVER: Final = {
     "realmd.backup.make", "realmd.backup.restore", "realmd.backup.importing", "realmd.bench",
-    "realmd.console", "realmd.ctl", "realmd.nostr.rebuild", "realmd.ops.setup", "autobahn.asyncio",
+    "realmd.console", "realmd.ctl", "realmd.nostr.rebuild", "realmd.console.setup", "autobahn.asyncio",
     "twisted.spread", "twisted.web.server", "twisted.web.template",
 }  # fmt: skip
 #: Each with the settings that ask for it.
 IF_ASKED: Final = {
     "realmd.gateway.feed": {"REALMD_BOARD_UPSTREAM": "http://127.0.0.1:9/feed"},
-    "realmd.gateway.relay.client": {"REALMD_ROOM_RELAYS": "ws://127.0.0.1:9"},
+    "realmd.nostr.relay.client": {"REALMD_ROOM_RELAYS": "ws://127.0.0.1:9"},
     "realmd.ops.post": {"REALMD_ALERTS_WEBHOOK": "http://127.0.0.1:9/"},
     "realmd.ops.sentry": {"REALMD_ALERTS_SENTRY_DSN": "http://key@127.0.0.1:9/1"},
     "twisted.web.client": {"REALMD_ALERTS_WEBHOOK": "http://127.0.0.1:9/"},

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from realmd.errors import Fault
+from realmd.primitives.errors import Fault
 from realmd.protocol.classic import (
     MOST_LEVELS,
     WISHES,

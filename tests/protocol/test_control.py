@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from realmd.errors import Fault
+from realmd.primitives.errors import Fault
 from realmd.protocol.control import ORDERS, VERSION, Order, decode
 
 KINDS: dict[str, type] = {str(cls.__struct_config__.tag): cls for cls in get_args(ORDERS)}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from realmd.errors import Fault
+from realmd.primitives.errors import Fault
 from realmd.protocol.classic import decode_ask
 from realmd.protocol.describe import VERSION, describe
 from realmd.world.commands import COMMANDS

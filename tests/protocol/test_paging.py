@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from realmd.errors import Fault
+from realmd.primitives.errors import Fault
 from realmd.protocol import views
 from realmd.protocol.encode import encode
 from realmd.protocol.paging import LIST_BYTES, MOST, fitting, page

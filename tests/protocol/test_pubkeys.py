@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realmd.errors import Fault
 from realmd.identity import bech32
+from realmd.primitives.errors import Fault
 from realmd.protocol import classic, control
 from realmd.world.commands import COMMANDS, Command, Register
 from realmd.world.queries import QUERIES

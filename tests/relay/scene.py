@@ -21,11 +21,11 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import globalLogPublisher
 from twisted.python.threadpool import ThreadPool
 
-from realmd.gateway.relay.bounds import Bounds
-from realmd.gateway.relay.pool import Pool
-from realmd.gateway.relay.sending import Outcome, Signer
 from realmd.identity import nostr_event, schnorr
 from realmd.identity.nostr_event import Event
+from realmd.nostr.relay.bounds import Bounds
+from realmd.nostr.relay.pool import Pool
+from realmd.nostr.relay.sending import Outcome, Signer
 
 from .hostile import reactor
 

@@ -10,8 +10,8 @@ import pytest
 import pytest_twisted
 from msgspec.json import encode
 
-from realmd.gateway.relay.bounds import Bounds
 from realmd.identity.nostr_event import Event
+from realmd.nostr.relay.bounds import Bounds
 
 from . import hostile
 from .hostile import Line

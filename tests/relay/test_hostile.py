@@ -19,8 +19,8 @@ from twisted.internet import ssl
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.internet.task import LoopingCall
 
-from realmd.gateway.relay.client import Client
 from realmd.identity.nostr_event import Event
+from realmd.nostr.relay.client import Client
 
 from . import hostile
 from .hostile import Line, behave, reactor

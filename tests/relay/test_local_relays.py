@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from realmd.gateway.relay.pool import Pool
-from realmd.gateway.relay.work import difficulty
 from realmd.identity import nostr_event
 from realmd.identity.nostr_event import Event
+from realmd.nostr.relay.pool import Pool
+from realmd.nostr.relay.work import difficulty
 
 from .hostile import reactor
 from .scene import BRISK, PUBKEY, SIGNER, LocalRelay, note, pool_up, until

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from realmd.gateway.relay.bounds import OWN_REASONS, PREFIXES, Bounds
-from realmd.gateway.relay.health import Health
-from realmd.gateway.relay.limits import Limits
-from realmd.gateway.relay.messages import Answered
-from realmd.gateway.relay.publishing import Publishing
-from realmd.gateway.relay.sending import Outcome
 from realmd.identity.nostr_event import Event
+from realmd.nostr.relay.bounds import OWN_REASONS, PREFIXES, Bounds
+from realmd.nostr.relay.health import Health
+from realmd.nostr.relay.limits import Limits
+from realmd.nostr.relay.messages import Answered
+from realmd.nostr.relay.publishing import Publishing
+from realmd.nostr.relay.sending import Outcome
 
 from .scene import SIGNER, note
 

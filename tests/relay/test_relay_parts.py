@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from msgspec.json import encode
 from twisted.internet.task import Clock
 
-from realmd.gateway.relay.limits import limits_in
-from realmd.gateway.relay.messages import Garbage, matches, parse
-from realmd.gateway.relay.pace import Bucket, Pauses
-from realmd.gateway.relay.work import demanded, difficulty, draft_of, search
 from realmd.identity import nostr_event
 from realmd.identity.nostr_event import event_id
+from realmd.nostr.relay.limits import limits_in
+from realmd.nostr.relay.messages import Garbage, matches, parse
+from realmd.nostr.relay.pace import Bucket, Pauses
+from realmd.nostr.relay.work import demanded, difficulty, draft_of, search
 
 from .scene import PUBKEY, SECRET, note, sign
 

@@ -8,11 +8,11 @@ import random
 import pytest
 from twisted.internet.task import Clock
 
-from realmd.gateway.relay.bounds import Bounds
-from realmd.gateway.relay.limits import Limits
-from realmd.gateway.relay.messages import Stored
-from realmd.gateway.relay.subscriptions import Subscription, Subscriptions
 from realmd.identity.gift_wrap import EPHEMERAL, STORED
+from realmd.nostr.relay.bounds import Bounds
+from realmd.nostr.relay.limits import Limits
+from realmd.nostr.relay.messages import Stored
+from realmd.nostr.relay.subscriptions import Subscription, Subscriptions
 
 from .scene import PUBKEY, note
 

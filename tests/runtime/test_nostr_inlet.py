@@ -17,12 +17,12 @@ from zope.interface.verify import verifyObject
 from realmd.identity import nostr_event, schnorr
 from realmd.identity.nostr_event import Event
 from realmd.identity.replays import LIFE
-from realmd.protocol.nostr import asks
-from realmd.protocol.nostr.draft import Draft
+from realmd.nostr.bridge.inlet import MOST_WAITING, Inlet, Shares, Taken
+from realmd.nostr.bridge.key import Key
+from realmd.nostr.bridge.replies import MOST, MOST_EACH, PATIENCE, Replies
+from realmd.nostr.events import asks
+from realmd.nostr.events.draft import Draft
 from realmd.protocol.views import Room
-from realmd.runtime.nostr.inlet import MOST_WAITING, Inlet, Shares, Taken
-from realmd.runtime.nostr.key import Key
-from realmd.runtime.nostr.replies import MOST, MOST_EACH, PATIENCE, Replies
 from realmd.storage.asks import IAsks
 from realmd.storage.interface import StorageError
 

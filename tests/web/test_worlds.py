@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from realmd.gateway.relay.messages import event_message
 from realmd.identity import nostr_event
+from realmd.nostr.relay.messages import event_message
 from tests.process.client import WebSocket
 from tests.process.daemon import Daemon, poll
 from tests.relay.scene import LocalRelay

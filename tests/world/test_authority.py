@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realmd.errors import Rejection
+from realmd.primitives.errors import Rejection
 from realmd.world import commands as c
 from realmd.world.caller import Caller
 from realmd.world.commands import Command

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realmd.errors import Rejection
+from realmd.primitives.errors import Rejection
 from realmd.world import commands as c
 from realmd.world.model import Installed
 from tests.world.worlds import T0, again, done, empty, peopled, refusal

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from realmd.errors import Rejection
+from realmd.primitives.errors import Rejection
 from realmd.world import commands as c
 from realmd.world import events
 from realmd.world.engine import Limits, World

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realmd.errors import Rejection
+from realmd.primitives.errors import Rejection
 from realmd.world import atlas, events
 from realmd.world.commands import (
     Command,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from realmd.errors import Refused
+from realmd.primitives.errors import Refused
 from realmd.world import commands as c
 from realmd.world import events
 from realmd.world.engine import World

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from realmd.errors import Rejection
+from realmd.primitives.errors import Rejection
 from realmd.world import commands as c
 from realmd.world import events
 from realmd.world.caller import Caller

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from realmd.errors import Rejection
+from realmd.primitives.errors import Rejection
 from realmd.protocol.classic import decode_ipc
 from realmd.world import commands as c
 from realmd.world import events

@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mnemonic import Mnemonic
 
-from realmd.ops.masking import scrub
-from realmd.world.text import leaks, seedphrase, shapes, visible
+from realmd.primitives import shapes
+from realmd.primitives.masking import scrub
+from realmd.primitives.shapes import MASK
+from realmd.world.text import leaks, seedphrase, visible
 from realmd.world.text.clean import Cleaner
 from realmd.world.text.leaks import mask_leaks
 from realmd.world.text.seedphrase import mask_phrases
-from realmd.world.text.shapes import MASK
 from realmd.world.text.visible import on_one_line
 
 HEX = "0f3a9c7de1b25848" * 4

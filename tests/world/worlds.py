@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from realmd.errors import Rejection
+from realmd.primitives.errors import Rejection
 from realmd.world import commands, events
 from realmd.world.atlas import parse
 from realmd.world.commands import Command

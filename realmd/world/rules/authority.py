@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ...errors import Refused, Rejection
+from ...primitives.errors import Refused, Rejection
 from .. import commands, events
 from ..caller import Caller
 from ..engine import World, rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...errors import Refused
+from ...primitives.errors import Refused
 from .. import commands, events
 from ..engine import World, rule
 from ..model import CONTENT_CUT, TITLE_CUT, Post

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from msgspec import UNSET
 
-from ...errors import Refused
+from ...primitives.errors import Refused
 from .. import commands, events
 from ..engine import World, rule
 from ..model import (

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ...errors import Refused
+from ...primitives.errors import Refused
 from .. import commands, events
 from ..engine import World, rule
 from ..model import Body, Walk

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from ...errors import Refused
+from ...primitives.errors import Refused
 from .. import commands
 from ..bounds import cut_skill
 from ..engine import World

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ...errors import Refused
+from ...primitives.errors import Refused
 from .. import commands, events
 from ..bounds import cut, size
 from ..engine import World, rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ...errors import Refused, Rejection
+from ...primitives.errors import Refused, Rejection
 from .. import commands, events
 from ..caller import INSIDE, Caller
 from ..engine import World, rule

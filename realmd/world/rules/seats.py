@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ...errors import Refused
+from ...primitives.errors import Refused
 from ..engine import World
 
 #: How long (ms) one is a newcomer after registering, and when a seat is idle after its agent was last heard.

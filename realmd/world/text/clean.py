@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from ...primitives.shapes import MASK
 from .leaks import DEPTH, is_announced, mask_leaks
-from .shapes import MASK
 from .visible import on_one_line, visible
 from .words import WordFilter
 

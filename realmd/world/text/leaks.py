@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from ...primitives.shapes import MASK, mask_shapes
 from .seedphrase import mask_phrases
-from .shapes import MASK, mask_shapes
 
 #: Payloads nest no deeper than the protocol lets them; what would is dropped.
 DEPTH: Final = 64

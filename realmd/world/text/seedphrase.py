@@ -13,7 +13,7 @@ from typing import Final
 
 from mnemonic import Mnemonic
 
-from .shapes import MASK
+from ...primitives.shapes import MASK
 
 LENGTHS: Final = (24, 21, 18, 15, 12)
 _MASKS: Final = tuple((length, (1 << 11 * length) - 1) for length in LENGTHS)

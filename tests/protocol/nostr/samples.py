@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from realmd.errors import Fault
-from realmd.protocol.nostr.draft import Draft, Unreadable
+from realmd.nostr.events.draft import Draft, Unreadable
+from realmd.primitives.errors import Fault
 from realmd.protocol.views import Room
 
 NOW = 1_790_000_000

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from realmd.errors import Fault
 from realmd.identity import gift_wrap, schnorr
-from realmd.protocol.nostr.asks import Asked, answer, read_ask, told
-from realmd.protocol.nostr.draft import Draft, Unreadable, size
+from realmd.nostr.events.asks import Asked, answer, read_ask, told
+from realmd.nostr.events.draft import Draft, Unreadable, size
+from realmd.primitives.errors import Fault
 from realmd.world import commands, queries
 from tests.identity.signers import entropy
 from tests.protocol.nostr.samples import (

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from realmd.errors import Fault
+from realmd.nostr.events import classic
+from realmd.nostr.events.draft import Draft, Unreadable
+from realmd.primitives.errors import Fault
 from realmd.protocol import encode
-from realmd.protocol.nostr import classic
-from realmd.protocol.nostr.draft import Draft, Unreadable
 from realmd.world import commands, events
 from tests.protocol.nostr.samples import (
     AGENT,

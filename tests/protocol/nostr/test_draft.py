@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realmd.identity import nostr_event
-from realmd.protocol.nostr.draft import Draft, Unreadable, cost, number, only, packs, size
-from realmd.protocol.nostr.stamps import MOST_AHEAD, MOST_NAMES, Stamps
+from realmd.nostr.events.draft import Draft, Unreadable, cost, number, only, packs, size
+from realmd.nostr.events.stamps import MOST_AHEAD, MOST_NAMES, Stamps
 from tests.protocol.nostr.samples import NOW, published
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=60)

@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from realmd.nostr.events import log
+from realmd.nostr.events.chain import Fork, Gap, Refused, Report, verify_chain
+from realmd.nostr.events.draft import Draft, Unreadable, size
+from realmd.nostr.events.log import Cut, Head, Public
 from realmd.protocol import encode
-from realmd.protocol.nostr import log
-from realmd.protocol.nostr.chain import Fork, Gap, Refused, Report, verify_chain
-from realmd.protocol.nostr.draft import Draft, Unreadable, size
-from realmd.protocol.nostr.log import Cut, Head, Public
 from realmd.world import events
 from tests.protocol.nostr.samples import NOW, REALM, STRANGER, TAGS, Published, hostile, outcome, published
 

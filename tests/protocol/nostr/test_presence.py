@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from realmd.protocol.nostr import classic, presence
-from realmd.protocol.nostr.draft import Draft, Unreadable
-from realmd.protocol.nostr.presence import WorldListing, Worlds, read_world
+from realmd.nostr.events import classic, presence
+from realmd.nostr.events.draft import Draft, Unreadable
+from realmd.nostr.events.presence import WorldListing, Worlds, read_world
 from tests.protocol.nostr.samples import (
     AGENT,
     NOW,

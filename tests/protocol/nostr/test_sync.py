@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from realmd.protocol.nostr import sync
-from realmd.protocol.nostr.draft import Draft, Unreadable, size
-from realmd.protocol.nostr.stamps import Stamps
+from realmd.nostr.events import sync
+from realmd.nostr.events.draft import Draft, Unreadable, size
+from realmd.nostr.events.stamps import Stamps
 from realmd.world.model import Body, Profile
 from tests.protocol.nostr.samples import (
     CHANNEL,

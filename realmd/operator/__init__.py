@@ -1,0 +1,1 @@
+"""What answers the operator inside the daemon: the control socket, his orders, sanctions, drain, audit."""
