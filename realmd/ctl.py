@@ -68,7 +68,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def config(arguments: argparse.Namespace) -> int:
     """Print the effective configuration, and where each value comes from."""
     if arguments.check:
-        from .options import read_atlas
+        from .runtime.map import read_atlas
         from .world.atlas import AtlasError
 
         try:

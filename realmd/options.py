@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from twisted.python.usage import Options as UsageOptions
 
-from .settings.reading import Config, ConfigError, load, render, world_file
-from .world.atlas import Atlas, AtlasError, parse
-from .world.minds import MINDS
+from .runtime.map import read_atlas
+from .settings.reading import ConfigError, load, render
+from .world.atlas import AtlasError
 
 
 class Options(UsageOptions):
@@ -48,20 +48,3 @@ class Options(UsageOptions):
         if self["check"]:
             print(render(self.settings))
             raise SystemExit(0)
-
-
-def read_atlas(config: Config) -> Atlas:
-    """The map that `config` names."""
-    path = world_file(config)
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AtlasError(str(path), [f"cannot be read: {error}"]) from None
-    atlas = parse(text, str(path))
-    unknown = [being for being in atlas.inhabitants.values() if being.mind not in MINDS]
-    if unknown:
-        known = ", ".join(MINDS)
-        raise AtlasError(
-            str(path), [f"inhabitant {b.id}: no mind is called {b.mind} (known: {known})" for b in unknown]
-        )
-    return atlas

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 
 from . import __version__
 from .backup.record import NAME as BACKUP_RECORD
+from .gateway import reports
 from .gateway.bans import Bans
 from .gateway.callers import Callers
 from .gateway.certificates import CertificateError, Certificates
@@ -179,14 +180,14 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
         ),
         **nostr.checks(bridge),
     }
-    health = Health(world, lambda: len(gateway.connections), checks, metrics, reactor)
+    health = Health(world, lambda: len(gateway.connections), checks, reactor)
     status = Status(metrics, health, lambda: len(bridge.pool.connected()), reactor)
     page = Page(Path(__file__).parent / "web")
     guard.files = frozenset(page.pages())
     door = Door(
         realm, gateway, callers, guard,
-        {**health.pages(), **status.pages(), **page.pages(), **feed(config.board.upstream, reactor),
-         **nostr.pages(bridge, config.nostr.nip05)},
+        {**reports.pages(health.report, status.report, status.badge, metrics.render), **page.pages(),
+         **feed(config.board.upstream, reactor), **nostr.pages(bridge, config.nostr.nip05)},
         config.server.body_bytes, config.server.cors_origins, page.missing,
     )  # fmt: skip
     factory = DoorFactory(door, reactor, config.server.idle_timeout_s, config.server.handshake_timeout_s)

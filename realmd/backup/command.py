@@ -161,7 +161,7 @@ def _keygen(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from ..options import read_atlas
+    from ..runtime.map import read_atlas
     from ..world.atlas import AtlasError
     from . import record
     from .make import newest, remember
@@ -251,7 +251,7 @@ def _prune(arguments: argparse.Namespace) -> int:
 
 
 def _restore(arguments: argparse.Namespace) -> int:
-    from ..options import read_atlas
+    from ..runtime.map import read_atlas
     from ..world.atlas import AtlasError
     from .moment import parse
     from .restore import Wish, restore

@@ -79,7 +79,7 @@ def _tell(taken: list[str], left: list[str], dry: bool) -> None:
 
 
 def _tables(config: Config, legacy: Legacy, dry: bool) -> None:
-    from ..options import read_atlas
+    from ..runtime.map import read_atlas
     from ..world.tables import Tables
     from . import journal
     from .command import in_reactor

@@ -14,7 +14,6 @@ from twisted.logger import Logger
 from twisted.web import http
 
 from ..host.network import Losses
-from ..operator.drain import Closing
 from ..primitives.errors import Fault
 from ..primitives.figures import Figures
 from ..protocol.classic import Ask, decode_ask, decode_ipc
@@ -28,7 +27,7 @@ from .head import BadHost, asks_for_websocket, may_look_in
 from .limits import RateLimited
 from .policy import every_answer
 from .request import JSON, Channel, Request
-from .upgrade import upgrade
+from .upgrade import Closing, upgrade
 from .websocket import Arrival, Gateway
 
 Handler = Callable[[Request], None]

@@ -11,7 +11,17 @@ from typing import Any
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.protocols.policies import ProtocolWrapper
 
+from ..primitives.errors import REFUSALS, Fault
 from .request import Request
+
+
+class Closing(Fault):
+    """A WebSocket that is to be opened while the realm empties (HTTP 503)."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(REFUSALS["draining"], code="draining")
 
 
 def upgrade(request: Request, factory: WebSocketServerFactory) -> None:

@@ -11,21 +11,12 @@ from twisted.logger import Logger
 
 from ..gateway.websocket import Gateway
 from ..host.clock import milliseconds
-from ..primitives.errors import REFUSALS, Fault
+from ..primitives.errors import REFUSALS
 from ..world.engine import World
 from .sanctioned import opened
 
 #: How often (s) it is looked whether everybody has gone.
 LOOK: Final = 0.25
-
-
-class Closing(Fault):
-    """A WebSocket that is to be opened while the realm empties (HTTP 503)."""
-
-    status = 503
-
-    def __init__(self) -> None:
-        super().__init__(REFUSALS["draining"], code="draining")
 
 
 class Drain:

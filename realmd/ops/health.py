@@ -9,19 +9,17 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from .. import __version__
-from ..gateway.request import Request
 from ..world.engine import World
 from .checks import Check
-from .metrics import CONTENT_TYPE, Metrics, anonymous_bytes, resident_bytes
+from .metrics import anonymous_bytes, resident_bytes
 
 _RANK: Final = {"ok": 0, "degraded": 1, "failed": 2}
 
 
 class Health:
-    """Answers /health, /health/live, /health/ready and /metrics.
+    """What /health tells.
 
-    `checks` are asked at each request; the worst decides: 200 when ok or degraded, 503 when
-    one failed or the realm is not ready.
+    `checks` are asked each time; the worst decides, and that the realm is not ready counts as failed.
     """
 
     log = Logger()
@@ -31,14 +29,12 @@ class Health:
         world: World,
         connections: Callable[[], int],
         checks: dict[str, Callable[[], Check]],
-        metrics: Metrics,
         clock: IReactorTime,
     ) -> None:
         self.ready = False
         self._world = world
         self._connections = connections
         self._checks = checks
-        self._metrics = metrics
         self._clock = clock
         self._started = clock.seconds()
 
@@ -66,23 +62,6 @@ class Health:
         except Exception:
             self.log.failure("a health check failed check={name}", name=name)
             return Check("degraded", "the check itself failed")
-
-    def pages(self) -> dict[bytes, Callable[[Request], None]]:
-        """Path → handler, for the HTTP door."""
-        return {
-            b"/health": self._health,
-            b"/health/live": lambda request: request.answer({"status": "alive"}),
-            b"/health/ready": self._ready,
-            b"/metrics": lambda request: request.send(self._metrics.render(), CONTENT_TYPE),
-        }
-
-    def _health(self, request: Request) -> None:
-        report = self.report()
-        request.answer(report, 503 if report["status"] == "failed" else 200)
-
-    def _ready(self, request: Request) -> None:
-        failed = self.report()["status"] == "failed"
-        request.answer({"status": "not ready" if failed else "ready"}, 503 if failed else 200)
 
 
 def _megabytes(size: int) -> str:

@@ -116,8 +116,9 @@ class Metrics:
                     found[sample.name] = found.get(sample.name, 0.0) + sample.value
         return found
 
-    def render(self) -> bytes:
-        return generate_latest(self.registry)
+    def render(self) -> tuple[bytes, bytes]:
+        """The text that Prometheus reads, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE
 
 
 class _Watched(Collector):

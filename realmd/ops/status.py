@@ -10,7 +10,6 @@ from typing import Any, Final
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
-from ..gateway.request import Request
 from ..host.clock import milliseconds
 from .health import Health
 from .metrics import Metrics
@@ -34,7 +33,6 @@ MESSAGES: Final = ("websocket_messages_total", "http_requests_total")
 _COLOURS: Final = {"ok": "#2f8f4e", "degraded": "#b7791f", "failed": "#b83227"}
 #: Clock seconds, and what was counted by then.
 _Reading = tuple[float, dict[str, float]]
-SVG: Final = b"image/svg+xml; charset=utf-8"
 
 
 class Sample(Struct, frozen=True, rename="camel"):
@@ -176,18 +174,6 @@ class Status:
         report = self._health.report()
         status, agents = report["status"], report["agents"]["active"]
         return badge("realm", f"{status}, {agents} here", _COLOURS[status])
-
-    def pages(self) -> dict[bytes, Callable[[Request], None]]:
-        """Path → handler, for the HTTP door."""
-        return {
-            b"/api/status": lambda request: request.answer(self.report()),
-            b"/status.svg": self._badge,
-        }
-
-    def _badge(self, request: Request) -> None:
-        request.setHeader(b"cache-control", b"no-cache")
-        request.setHeader(b"cross-origin-resource-policy", b"cross-origin")  # it stands in other pages
-        request.send(self.badge(), SVG)
 
 
 def badge(label: str, text: str, colour: str) -> bytes:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from twisted.internet.task import Clock
 
+from realmd.gateway.reports import pages
 from realmd.ops.checks import Check, tick_check, work_check
 from realmd.ops.health import Health
 from realmd.ops.metrics import CONTENT_TYPE, Metrics
@@ -32,14 +33,15 @@ class Asked:
 def health(**checks: Callable[[], Check]) -> tuple[Health, Clock, Clockwork]:
     works, clock = Clockwork(), Clock()
     clock.advance(100)
-    made = Health(works.world, lambda: 7, checks, Metrics(), clock)
+    made = Health(works.world, lambda: 7, checks, clock)
     made.ready = True
     return made, clock, works
 
 
 def ask(made: Health, path: bytes) -> tuple[int, Any]:
     asked = Asked()
-    made.pages()[path](asked)  # type: ignore[arg-type]
+    told = pages(made.report, dict, bytes, Metrics().render)
+    told[path](asked)  # type: ignore[arg-type]
     return asked.status, asked.body
 
 

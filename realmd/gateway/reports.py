@@ -1,0 +1,46 @@
+"""What is told of the realm's own state over HTTP: /health, /metrics, /api/status and its badge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from .request import Request
+
+SVG: Final = b"image/svg+xml; charset=utf-8"
+
+
+Report = Callable[[], dict[str, Any]]
+Handler = Callable[[Request], None]
+
+
+def pages(
+    health: Report, status: Report, badge: Callable[[], bytes], metrics: Callable[[], tuple[bytes, bytes]]
+) -> dict[bytes, Handler]:
+    """Path → handler, for the HTTP door.
+
+    `health` and `status` give the answers of /health, 503 while it says "failed", and of /api/status;
+    `badge` an SVG; `metrics` a text and its content type.
+    """
+
+    def tell_health(request: Request) -> None:
+        report = health()
+        request.answer(report, 503 if report["status"] == "failed" else 200)
+
+    def tell_ready(request: Request) -> None:
+        failed = health()["status"] == "failed"
+        request.answer({"status": "not ready" if failed else "ready"}, 503 if failed else 200)
+
+    def show_badge(request: Request) -> None:
+        request.setHeader(b"cache-control", b"no-cache")
+        request.setHeader(b"cross-origin-resource-policy", b"cross-origin")  # it stands in other pages
+        request.send(badge(), SVG)
+
+    return {
+        b"/health": tell_health,
+        b"/health/live": lambda request: request.answer({"status": "alive"}),
+        b"/health/ready": tell_ready,
+        b"/metrics": lambda request: request.send(*metrics()),
+        b"/api/status": lambda request: request.answer(status()),
+        b"/status.svg": show_badge,
+    }
