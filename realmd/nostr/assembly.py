@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random, SystemRandom
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
@@ -22,15 +22,14 @@ from ..runtime.daemon import Stage
 from ..runtime.journal import Journal
 from ..runtime.realm import Realm
 from ..settings import Config
+from ..storage.publications import IPublications
 from .bridge.bridge import Bridge
-from .bridge.interface import IPublications, Relays
 from .bridge.key import Key
 from .events import presence
 from .events.draft import Draft
 from .relay import work
 from .relay.bounds import Bounds
 from .relay.pool import Pool
-from .relay.sending import Signer
 
 #: The daemon must be gone soon after it is asked to go.
 BOUNDS: Final = Bounds(closing=0.8)
@@ -67,13 +66,11 @@ def bridge(
         return Deferred.fromCoroutine(work.mine(event, bits, bounds.work_patience, reactor, run, rng))
 
     urls = tuple(dict.fromkeys(config.room.relays)) if config.nostr.enabled else ()
-    # The key has what a signer has, but only once it is open: before that no relay is spoken to.
-    signer = cast(Signer, key)
     try:
-        pool = Pool(reactor, urls, signer=signer, run=run, now=wall, rng=rng, bounds=bounds)
+        pool = Pool(reactor, urls, signer=key, run=run, now=wall, rng=rng, bounds=bounds)
     except ValueError as error:
         raise RelayError(f"room.relays: {error}") from None
-    return Bridge(realm, journal, key, cast(Relays, pool), publications, config.nostr, reactor, wall, mine)
+    return Bridge(realm, journal, key, pool, publications, config.nostr, reactor, wall, mine)
 
 
 def pages(made: Bridge, name: str) -> dict[bytes, Callable[[Request], None]]:
@@ -121,7 +118,7 @@ def stages(made: Bridge, last_seq: Callable[[], int]) -> tuple[Stage, Stage]:
     """
     relays = Stage("relays")
     if made.enabled:
-        cast(Pool, made.pool).setServiceParent(relays)
+        made.pool.setServiceParent(relays)
     publishing = Stage(
         "publishing",
         lambda: Deferred.fromCoroutine(made.start(last_seq())),

@@ -26,8 +26,10 @@ from ...storage.interface import StorageError
 from ...storage.publications import IPublications
 from ..events import classic
 from ..events.draft import Draft
+from ..relay.pool import Pool
+from ..relay.sending import Outcome
+from ..relay.work import Mine
 from .announcer import Announcer
-from .interface import Mine, Outcome, Relays
 from .key import Key
 from .logbook import STAMPS, Logbook
 from .messages import Messages
@@ -59,7 +61,7 @@ class Bridge(MultiService):
         realm: Realm,
         journal: Journal,
         key: Key,
-        pool: Relays,
+        pool: Pool,
         publications: IPublications,
         settings: Nostr,
         clock: IReactorTime,

@@ -28,7 +28,7 @@ from ...storage.asks import IAsks
 from ...storage.interface import StorageError
 from ..events import asks, classic
 from ..events.draft import Published, Unreadable
-from .interface import Run
+from ..relay.work import Run
 from .key import Key
 
 #: Asks remembered: twice what all shares together let in within two minutes.

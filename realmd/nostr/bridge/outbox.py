@@ -19,7 +19,8 @@ from ...identity.errors import BadEvent
 from ...identity.nostr_event import Event
 from ...storage.publications import IPublications, Publication
 from ..events import classic, log
-from .interface import Outcome, Relays
+from ..relay.pool import Pool
+from ..relay.sending import Outcome
 
 #: Events handed to one relay's client at once.
 WINDOW: Final = 16
@@ -57,7 +58,7 @@ class Outbox:
 
     log = Logger()
 
-    def __init__(self, relays: Relays, publications: IPublications, clock: IReactorTime) -> None:
+    def __init__(self, relays: Pool, publications: IPublications, clock: IReactorTime) -> None:
         self._relays = relays
         self._publications = publications
         self._clock = clock

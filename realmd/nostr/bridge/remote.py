@@ -29,9 +29,10 @@ from ...world.commands import Command, Heard, Register
 from ...world.queries import AgentInbox, Login
 from ...world.rules.authority import has_key
 from ..events import asks, classic
+from ..relay.pool import Pool
+from ..relay.work import Run
 from .contacts import Contact, Contacts
 from .inlet import Inlet, Shares, Taken
-from .interface import Relays, Run
 from .key import Key
 from .replies import Replies
 
@@ -55,7 +56,7 @@ class Remote:
     def __init__(
         self,
         realm: Realm,
-        relays: Relays,
+        relays: Pool,
         key: Key,
         store: IAsks,
         shares: Shares,

@@ -24,7 +24,9 @@ from ...identity.keys import Entropy
 from ...identity.nostr_event import Event
 from ...primitives.figures import Figures
 from ..events.draft import Draft
-from .interface import Outcome, Relays, Run
+from ..relay.pool import Pool
+from ..relay.sending import Outcome
+from ..relay.work import Run
 from .key import Key
 
 #: How long (s) something waits, and how long a relay is left alone that did not take it.
@@ -94,7 +96,7 @@ class Replies:
 
     def __init__(
         self,
-        relays: Relays,
+        relays: Pool,
         key: Key,
         run: Run,
         clock: IReactorTime,

@@ -11,7 +11,8 @@ from twisted.internet.defer import DeferredList
 from ...identity.nostr_event import Event
 from ..events import classic, log, presence
 from ..events.draft import Published, values
-from .interface import Filter, Relays
+from ..relay.messages import Filter
+from ..relay.pool import Pool
 
 #: How long (s) a relay may take to tell all.
 PATIENCE: Final = 10.0
@@ -34,7 +35,7 @@ def stamp_name(event: Published) -> str:
     return found[0][0] if found and found[0] else str(event.kind)
 
 
-async def survey(relays: Relays, room_id: str, pubkey: str) -> Survey:
+async def survey(relays: Pool, room_id: str, pubkey: str) -> Survey:
     """Ask every relay for what `pubkey` (hex) has published of the room; raises nothing."""
     own: Filter = {"authors": [pubkey]}
     filters = [

@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred
 from ...identity.nostr_event import Event
 from ..events.draft import Draft
 from ..events.stamps import Stamps
-from .interface import Mine, Relays
+from ..relay.pool import Pool
+from ..relay.work import Mine
 from .key import Key
 
 #: Bytes of an event that every relay in use takes, and the least that we make ours fit: a relay
@@ -27,7 +28,7 @@ _times: Final = msgspec.json.Decoder(dict[str, int])
 class Voice:
     """Signs as `key` and sends to `relays`.  `wall` tells ms since the epoch."""
 
-    def __init__(self, key: Key, relays: Relays, mine: Mine, wall: Callable[[], int]) -> None:
+    def __init__(self, key: Key, relays: Pool, mine: Mine, wall: Callable[[], int]) -> None:
         self.key = key
         self.relays = relays
         self._mine = mine
@@ -89,5 +90,5 @@ class Voice:
             self._mining.cancel()
 
     def send(self, draft: Draft) -> Deferred[Any]:
-        """Sign `draft` and send it to all relays; see `Relays.publish`."""
+        """Sign `draft` and send it to all relays; see `Pool.publish`."""
         return self.relays.publish(self.key.sign(draft))

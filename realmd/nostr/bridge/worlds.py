@@ -12,7 +12,7 @@ from ...primitives.figures import Figures
 from ..events.classic import DISCOVERY, DISCOVERY_LIFE, DISCOVERY_TAG
 from ..events.draft import Unreadable
 from ..events.presence import ROOM, TOPIC, WorldListing, Worlds
-from .interface import Relays
+from ..relay.pool import Pool
 
 #: Announcements that one relay is asked for at a time; there may be two for each realm.
 MOST_ASKED: Final = 500
@@ -25,7 +25,7 @@ class Portal:
     the epoch, `own` the pubkey (hex) of this realm, whose rooms are not listed.
     """
 
-    def __init__(self, relays: Relays, own: Callable[[], str], wall: Callable[[], int]) -> None:
+    def __init__(self, relays: Pool, own: Callable[[], str], wall: Callable[[], int]) -> None:
         self.worlds = Worlds()
         #: Announcements that were not taken, by why.
         self.passed_over: Counter[str] = Counter()

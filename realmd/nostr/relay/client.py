@@ -37,7 +37,7 @@ from .messages import (
 )
 from .pace import Pauses
 from .publishing import Publishing
-from .sending import Outcome, Signer
+from .sending import ISigner, Outcome
 from .subscriptions import Subscription, Subscriptions
 from .work import Run
 
@@ -61,7 +61,7 @@ class Client(Service):
         reactor: Any,
         url: str,
         *,
-        signer: Signer,
+        signer: ISigner,
         run: Run,
         now: Callable[[], int],
         rng: Random,

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from ...identity.nostr_event import Event
 from .bounds import Bounds
 from .messages import Filter
-from .sending import Outcome, Signer
+from .sending import ISigner, Outcome
 from .subscriptions import OnEvent, OnRelay, Subscription
 from .work import Run
 
@@ -47,7 +47,7 @@ class Pool(MultiService):
         reactor: Any,
         urls: Sequence[str],
         *,
-        signer: Signer,
+        signer: ISigner,
         run: Run,
         now: Callable[[], int],
         rng: Random,

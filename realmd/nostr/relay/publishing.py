@@ -18,7 +18,7 @@ from .health import Health
 from .limits import Limits
 from .messages import Answered, event_message
 from .pace import Bucket, Pauses
-from .sending import Channel, Outcome, Sending, Signer, address_of, expires
+from .sending import Channel, ISigner, Outcome, Sending, address_of, expires
 from .work import Run
 
 
@@ -36,7 +36,7 @@ class Publishing:
         clock: IReactorTime,
         url: str,
         bounds: Bounds,
-        signer: Signer,
+        signer: ISigner,
         run: Run,
         now: Callable[[], int],
         rng: Random,

@@ -28,8 +28,19 @@ class Outcome(Struct, frozen=True):
     message: str = ""
 
 
+class ISigner(Interface):
+    """Signs drafts with the key of `pubkey` (hex), at once and on the reactor's thread: 0.1 ms each.
+
+    Before the key is open no relay is spoken to.
+    """
+
+    @property
+    def pubkey(self) -> str: ...
+    def sign(self, draft: Unsigned) -> Event: ...
+
+
 class Signer(Struct, frozen=True):
-    """Signs drafts with the key of `pubkey` (hex), at once and on the reactor's thread: 0.1 ms each."""
+    """One whose key is not the realm's: `sign` signs with the key of `pubkey`."""
 
     pubkey: str
     sign: Callable[[Unsigned], Event]

@@ -18,6 +18,8 @@ from ...identity.nostr_event import Event
 
 #: Runs a function in a thread and fires with what it returned: `run(function, *args)`.
 Run = Callable[..., "Deferred[Any]"]
+#: Gives an unsigned event a nonce (NIP-13) for that many leading zero bits of its id.
+Mine = Callable[[Event, int], "Deferred[Event]"]
 
 #: Nonces tried in one go, and the pause (s) after them: a thread at work holds the interpreter's
 #: lock, so one that went on and on would slow down every tick.
