@@ -35,6 +35,7 @@ from .gateway.wire import Bounds
 from .host import logs
 from .host.clock import make_steady, milliseconds, time_of_day
 from .host.descriptors import RESERVED_FILES, raise_file_limit
+from .host.resources import resident_bytes
 from .nostr import assembly as nostr
 from .nostr import listening
 from .operator.audit import FILE as AUDIT_FILE
@@ -44,7 +45,7 @@ from .operator.desk import Desk
 from .operator.drain import Drain
 from .ops.checks import Check, history_check, loop_check, storage_check, thinker_check, tick_check, work_check
 from .ops.health import Health
-from .ops.metrics import Metrics, resident_bytes
+from .ops.metrics import Metrics
 from .ops.monitoring import Monitoring
 from .ops.status import EVERY, Status
 from .ops.trial import try_out

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET, Struct, field
 
 from ..identity.bech32 import BadBech32, pubkey_of
+from ..primitives.ids import AgentId
 from ..world.model import (
     AVATAR_CUT,
     BIO_CUT,
@@ -23,7 +24,6 @@ from ..world.model import (
     ID_CUT,
     NAME_CUT,
     PALETTE,
-    AgentId,
     Colour,
     Installed,
     Key,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ..host.descriptors import RESERVED_FILES
-from ..ops.resources import PROC, Resources
+from ..host.resources import PROC, Resources
 from ..settings import Config
 from .finding import Finding, judged
 from .screen import size

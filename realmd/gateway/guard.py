@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from twisted.internet.interfaces import IReactorTime
 
-from ..ops.resources import memory_limit
+from ..host.resources import memory_limit
 from ..primitives.errors import Fault, Rejection
 from ..primitives.figures import Figures
 from ..protocol.classic import Ask

@@ -9,11 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from ..primitives.errors import BeyondRepair
+
 MODE: Final = 0o600
 MOST_BYTES: Final = 64 * 1024
 
 
-class ExposedSecret(Exception):
+class ExposedSecret(BeyondRepair):
     """A secret that others could have read or put there; the text says which file and what to do."""
 
 

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey
 
+from ..primitives.errors import BeyondRepair
 from .errors import UNREADABLE
 
 SEED_BYTES = 32
@@ -24,7 +25,7 @@ Entropy = Callable[[int], bytes]
 Milliseconds = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 
 
-class BadKeys(ValueError):
+class BadKeys(ValueError, BeyondRepair):
     """A key file that cannot be used, or a rotation that would be wrong.  Holds nothing of the keys."""
 
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from ..world.model import AgentId
+from ..primitives.ids import AgentId
 from .errors import UNREADABLE, BadToken
 from .keys import Key, KeyRing, Milliseconds
 

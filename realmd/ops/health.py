@@ -9,9 +9,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from .. import __version__
+from ..host.resources import anonymous_bytes, resident_bytes
 from ..world.engine import World
 from .checks import Check
-from .metrics import anonymous_bytes, resident_bytes
 
 _RANK: Final = {"ok": 0, "degraded": 1, "failed": 2}
 

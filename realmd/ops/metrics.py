@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 from prometheus_client import (
@@ -142,21 +141,3 @@ class _Watched(Collector):
     def describe(self) -> Iterator[Metric]:
         """Its name, without asking for values that may not exist yet."""
         yield self._family(self._name, self._text, labels=[self._label] if self._label else [])
-
-
-def resident_bytes() -> int:
-    """Memory of this process that is in RAM."""
-    return _status_kib("VmRSS:") * 1024
-
-
-def anonymous_bytes() -> int:
-    """The part of it that no file backs: heap and stacks."""
-    return _status_kib("RssAnon:") * 1024
-
-
-def _status_kib(field: str) -> int:
-    """A field of /proc/self/status, see proc(5)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1])
-    return 0

@@ -9,6 +9,7 @@ from uuid import uuid4
 from twisted.application.service import IService, Service
 from twisted.logger import ILogObserver, globalLogPublisher
 
+from ..host.resources import Resources
 from ..runtime.periodic import Periodic
 from ..settings import Config
 from . import alerts
@@ -16,7 +17,6 @@ from .alerts import Watch
 from .backups import Backups
 from .metrics import Metrics
 from .notifier import Notifier
-from .resources import Resources
 from .sinks import Mail, Nostr, SendNostr, Sink, Webhook
 
 #: Connections to expect for each seat, where the operator names no number.

@@ -94,6 +94,10 @@ class Fault(Exception):
         self.code = code
 
 
+class BeyondRepair(Exception):
+    """What no second start will mend: the daemon ends with status 2, and is not started again by itself."""
+
+
 class Unproven(Fault):
     """A token or proof was shown that proves nothing (HTTP 401)."""
 

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from ..identity.bech32 import BadBech32, pubkey_of
 from ..primitives.errors import Fault
+from ..primitives.ids import AgentId
 from ..world.commands import COMMANDS, Action, Command, Register
-from ..world.model import AgentId, Colour
+from ..world.model import Colour
 from ..world.queries import QUERIES, Cursor, Profiles, Query
 
 Ask = Command | Query

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from ..identity.bech32 import BadBech32, pubkey_of
 from ..primitives.errors import Fault
-from ..world.model import AgentId
+from ..primitives.ids import AgentId
 
 VERSION: Final = 1
 #: Bytes of the longest line that is read.

@@ -14,16 +14,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
-from ..host.secrets import ExposedSecret
-from ..identity.keys import BadKeys
-from ..nostr.bridge.key import BadKey
-from ..storage.interface import Unusable
+from ..primitives.errors import BeyondRepair
 
 #: How long (s) one stage may take to stop before the next one does.  Two that hang and a
 #: client that does not answer still leave an end within 5 s.
 STOP_PATIENCE: Final = 1.5
-#: What no second start will mend: the database, a key, or who may read it.
-BEYOND_REPAIR: Final = (Unusable, BadKeys, BadKey, ExposedSecret)
 
 
 class Daemon(MultiService):
@@ -79,7 +74,7 @@ class Daemon(MultiService):
                     return
                 self.log.critical("cannot start stage={stage}: {error}", stage=stage.name, error=error)
                 self.log.debug("why", log_failure=Failure())
-                self.exit_status = 2 if isinstance(error, BEYOND_REPAIR) else 1
+                self.exit_status = 2 if isinstance(error, BeyondRepair) else 1
                 self._reactor.addSystemEventTrigger("after", "shutdown", self._exit)
                 self._reactor.callWhenRunning(self._halt)
                 return

@@ -11,6 +11,8 @@ from zope.interface import Interface
 
 from realmd.settings.storage import Storage
 
+from ..primitives.errors import BeyondRepair
+
 DAY_MS: Final = 86_400_000
 
 #: (table of `world.tables.KINDS`, key) → the row to keep, or None to delete it.
@@ -21,7 +23,7 @@ class StorageError(Exception):
     """The store cannot be opened or used; the text says what is wrong and what to do."""
 
 
-class Unusable(StorageError):
+class Unusable(StorageError, BeyondRepair):
     """The database is damaged, a newer realmd's or something else: no second start will mend that."""
 
 

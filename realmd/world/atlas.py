@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .model import AgentId, Colour, Key, Wire
+from ..primitives.ids import AgentId
+from .model import Colour, Key, Wire
 from .space import Ground, Obstacle, Point
 
 MAX_BUILDINGS, MAX_STATIONS, MAX_INHABITANTS, MAX_ZONES, MAX_SPAWNS = 64, 256, 64, 64, 64

@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .model import CONTENT_CUT, TITLE_CUT, AgentId, Colour, Key, LongText, Sanction, Skill, SomeText
+from ..primitives.ids import AgentId
+from .model import CONTENT_CUT, TITLE_CUT, Colour, Key, LongText, Sanction, Skill, SomeText
 
 Action = Literal["walk", "idle", "wave", "pinch", "talk", "dance", "backflip", "spin"]
 Emote = Literal["happy", "thinking", "surprised", "laugh"]

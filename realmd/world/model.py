@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ..primitives.ids import AgentId
+
 NAME_CUT = 64
 BIO_CUT = 1000
 CAPABILITIES, CAPABILITY_CUT = 32, 64
@@ -26,8 +28,6 @@ ID_CUT, SKILL_NAME_CUT, DESCRIPTION_CUT, VERSION_CUT = 64, 100, 500, 32
 TAGS, TAG_CUT = 32, 64
 CONTENT_CUT = 2000
 
-#: Anything printable, as the old server took it, but bounded and without control characters.
-AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00-\\x1f\\x7f-\\x9f]+\\Z")]
 Key = AgentId
 Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}\\Z")]
 #: A text that is cut, not refused; this only bounds what a cut has to read.

@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from .model import AgentId, Key
+from ..primitives.ids import AgentId
+from .model import Key
 
 #: Where a page of a list begins: what the answer before gave as `next`.
 Cursor = Annotated[str, Meta(max_length=80)]

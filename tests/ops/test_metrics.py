@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.testing import MemoryReactorClock
 
 from realmd import tap
-from realmd.ops.metrics import Metrics, anonymous_bytes, resident_bytes
+from realmd.host.resources import anonymous_bytes, resident_bytes
+from realmd.ops.metrics import Metrics
 from realmd.primitives.errors import REFUSALS, Fault
 from realmd.protocol.classic import decode_ipc, decode_message
 from realmd.runtime.ticker import Ticker

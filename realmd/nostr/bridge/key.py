@@ -11,10 +11,11 @@ from ...host.secrets import read_secret, write_secret
 from ...identity import bech32, nostr_event, schnorr
 from ...identity.keys import Entropy
 from ...identity.nostr_event import Event, Unsigned
+from ...primitives.errors import BeyondRepair
 from ...settings.nostr import KEY_NAME
 
 
-class BadKey(ValueError):
+class BadKey(ValueError, BeyondRepair):
     """What should be a secret key is none.  The text never holds any of it."""
 
 

@@ -18,8 +18,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from ...primitives.ids import AgentId
 from ...protocol.views import Room
-from ...world.model import AgentId, Body, Profile
+from ...world.model import Body, Profile
 from .draft import (
     LEAST_BYTES,
     MOST_CONTENT,

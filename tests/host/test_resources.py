@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realmd.ops.metrics import resident_bytes
-from realmd.ops.resources import Memory, Resources, memory_limit
+from realmd.host.resources import Memory, Resources, memory_limit, resident_bytes
 
 
 def machine(tmp_path: Path, **groups: tuple[int, str, int]) -> Resources:

@@ -10,7 +10,6 @@ from typing import Final
 from msgspec import Struct
 
 from ..primitives.figures import Figures
-from .metrics import resident_bytes
 
 #: Where the unified hierarchy of control groups is mounted (cgroups(7)).
 CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -133,3 +132,21 @@ def _machine_bytes(proc: Path) -> int:
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) * 1024
     return 1
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM."""
+    return _status_kib("VmRSS:") * 1024
+
+
+def anonymous_bytes() -> int:
+    """The part of it that no file backs: heap and stacks."""
+    return _status_kib("RssAnon:") * 1024
+
+
+def _status_kib(field: str) -> int:
+    """A field of /proc/self/status, see proc(5)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1])
+    return 0
