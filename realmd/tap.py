@@ -45,7 +45,7 @@ from .operator.desk import Desk
 from .operator.drain import Drain
 from .ops.checks import Check, history_check, loop_check, storage_check, thinker_check, tick_check, work_check
 from .ops.health import Health
-from .ops.metrics import Metrics
+from .ops.metrics import CONTENT_TYPE, Metrics
 from .ops.monitoring import Monitoring
 from .ops.status import EVERY, Status
 from .ops.trial import try_out
@@ -187,8 +187,8 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> D
     guard.files = frozenset(page.pages())
     door = Door(
         realm, gateway, callers, guard,
-        {**reports.pages(health.report, status.report, status.badge, metrics.render), **page.pages(),
-         **feed(config.board.upstream, reactor), **nostr.pages(bridge, config.nostr.nip05)},
+        {**reports.pages(health.report, status.report, status.badge, metrics.render, CONTENT_TYPE),
+         **page.pages(), **feed(config.board.upstream, reactor), **nostr.pages(bridge, config.nostr.nip05)},
         config.server.body_bytes, config.server.cors_origins, page.missing,
     )  # fmt: skip
     factory = DoorFactory(door, reactor, config.server.idle_timeout_s, config.server.handshake_timeout_s)

@@ -76,7 +76,7 @@ def test_generated_tables_are_fresh(generate: ModuleType, document: str) -> None
 
 def test_every_metric_is_explained_and_exists(parts: dict[str, Any]) -> None:
     """Who writes an alert finds every metric in the operations document, and none that is not there."""
-    exported = set(re.findall(r"^# TYPE (\w+)", parts["Metrics"].render()[0].decode(), re.MULTILINE))
+    exported = set(re.findall(r"^# TYPE (\w+)", parts["Metrics"].render().decode(), re.MULTILINE))
     explained = {word for word in LITERALS if re.fullmatch(r"realmd_[a-z_]+", word)}
     assert explained == exported
 

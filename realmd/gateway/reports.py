@@ -15,12 +15,12 @@ Handler = Callable[[Request], None]
 
 
 def pages(
-    health: Report, status: Report, badge: Callable[[], bytes], metrics: Callable[[], tuple[bytes, bytes]]
+    health: Report, status: Report, badge: Callable[[], bytes], metrics: Callable[[], bytes], kind: bytes
 ) -> dict[bytes, Handler]:
     """Path → handler, for the HTTP door.
 
     `health` and `status` give the answers of /health, 503 while it says "failed", and of /api/status;
-    `badge` an SVG; `metrics` a text and its content type.
+    `badge` an SVG; `metrics` a text of the content type `kind`.
     """
 
     def tell_health(request: Request) -> None:
@@ -40,7 +40,7 @@ def pages(
         b"/health": tell_health,
         b"/health/live": lambda request: request.answer({"status": "alive"}),
         b"/health/ready": tell_ready,
-        b"/metrics": lambda request: request.send(*metrics()),
+        b"/metrics": lambda request: request.send(metrics(), kind),
         b"/api/status": lambda request: request.answer(status()),
         b"/status.svg": show_badge,
     }

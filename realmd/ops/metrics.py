@@ -115,9 +115,9 @@ class Metrics:
                     found[sample.name] = found.get(sample.name, 0.0) + sample.value
         return found
 
-    def render(self) -> tuple[bytes, bytes]:
-        """The text that Prometheus reads, and its content type."""
-        return generate_latest(self.registry), CONTENT_TYPE
+    def render(self) -> bytes:
+        """The text that Prometheus reads, of type `CONTENT_TYPE`."""
+        return generate_latest(self.registry)
 
 
 class _Watched(Collector):

@@ -40,7 +40,7 @@ def health(**checks: Callable[[], Check]) -> tuple[Health, Clock, Clockwork]:
 
 def ask(made: Health, path: bytes) -> tuple[int, Any]:
     asked = Asked()
-    told = pages(made.report, dict, bytes, Metrics().render)
+    told = pages(made.report, dict, bytes, Metrics().render, CONTENT_TYPE)
     told[path](asked)  # type: ignore[arg-type]
     return asked.status, asked.body
 
