@@ -72,7 +72,8 @@ from .storage.interface import DAY_MS, Retention
 from .storage.publications import Publications
 from .storage.store import Store
 from .world.atlas import Atlas
-from .world.engine import Limits, World
+from .world.engine import World
+from .world.limits import Limits
 from .world.space import Grid
 
 #: Who connects during a restart is let in by the next process.  So that nobody is refused, who was let

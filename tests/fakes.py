@@ -28,7 +28,8 @@ from realmd.world import commands
 from realmd.world.atlas import parse
 from realmd.world.caller import INSIDE
 from realmd.world.commands import Command
-from realmd.world.engine import Limits, Outcome, World
+from realmd.world.engine import Outcome, World
+from realmd.world.limits import Limits
 from realmd.world.space import Grid
 
 #: Open ground, 100 x 100; one zone, one spawn point, one inhabitant.

@@ -17,7 +17,7 @@ from ..storage.interface import Entry, StorageError
 from ..storage.store import Store
 from ..world import events
 from ..world.bounds import cut
-from ..world.engine import Limits
+from ..world.limits import Limits
 from ..world.model import RESERVED, Installed, Post, Profile
 from ..world.rules.catalogue import ROOM
 from ..world.tables import Changes, Tables

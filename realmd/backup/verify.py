@@ -14,7 +14,8 @@ from ..storage.interface import Loaded, StorageError
 from ..storage.store import Store
 from ..world.atlas import Atlas
 from ..world.bounds import cut
-from ..world.engine import Limits, World
+from ..world.engine import World
+from ..world.limits import Limits
 from ..world.model import Profile
 from ..world.tables import Tables
 from . import archive, database, journal

@@ -9,8 +9,8 @@ from twisted.logger import capturedLogs
 
 from realmd.runtime.periodic import Periodic
 from realmd.world import commands
-from realmd.world.engine import RULES
 from realmd.world.rules import movement, presence
+from realmd.world.rules.registry import RULES
 from tests.fakes import Clockwork, act, chat, move, register
 
 

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from realmd.primitives.errors import Rejection
 from realmd.world import commands as c
 from realmd.world import events
-from realmd.world.engine import Limits, World
+from realmd.world.engine import World
+from realmd.world.limits import Limits
 from realmd.world.model import Skill
 from realmd.world.rules.work import REACH
 from realmd.world.tables import KINDS, Changes

@@ -25,8 +25,9 @@ from realmd.world.commands import (
     WorldMove,
     WorldWalk,
 )
-from realmd.world.engine import Limits, World
+from realmd.world.engine import World
 from realmd.world.events import Chat, Durable, Event, Work
+from realmd.world.limits import Limits
 from realmd.world.minds import MINDS, view_of
 from realmd.world.minds.speech import topic_of
 from realmd.world.minds.talk import PARTNERS, PER_HOUR

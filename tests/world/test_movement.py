@@ -240,8 +240,8 @@ def test_a_broken_rule_stops_one_walker_and_nobody_else(monkeypatch: pytest.Monk
         walk(world, name, x=1.0, z=20.0)
     step = movement.step
 
-    def breaks(world: World, agent_id: str, elapsed: int, now: int) -> Iterator[events.Event]:
-        yield from step(world, agent_id, elapsed, now)
+    def breaks(world: World, agent_id: str, elapsed: int) -> Iterator[events.Event]:
+        yield from step(world, agent_id, elapsed)
         if agent_id == "ann":
             world.seq()
             raise ZeroDivisionError

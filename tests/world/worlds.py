@@ -11,7 +11,8 @@ from realmd.primitives.errors import Rejection
 from realmd.world import commands, events
 from realmd.world.atlas import parse
 from realmd.world.commands import Command
-from realmd.world.engine import Limits, World
+from realmd.world.engine import World
+from realmd.world.limits import Limits
 from realmd.world.model import Body
 from realmd.world.tables import KINDS
 

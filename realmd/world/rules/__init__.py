@@ -1,4 +1,5 @@
-"""The rules, one family a file.  A rule takes (world, command, now) and returns what happened.
+"""The rules, one family a file.  A rule takes (world, command, caller) and returns what happened.
+The time is `world.now`.
 
 It refuses by raising `errors.Refused`; whatever it had changed by then is taken back.
 """

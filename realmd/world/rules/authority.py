@@ -5,59 +5,44 @@ from __future__ import annotations
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from ...primitives.errors import Refused, Rejection
+from ...primitives.errors import Refused
 from .. import commands, events
 from ..caller import Caller
-from ..engine import World, rule
 from ..model import Identity
+from ..state import State
+from .registry import rule
 
 
-def objection(world: World, agent_id: str, caller: Caller) -> str | None:
+def objection(world: State, agent_id: str, caller: Caller) -> str | None:
     """Why `caller` may not speak for `agent_id` (a refusal code); None if it may, or nobody owns that id."""
     if caller.inside or world.limits.auth == "open":
         return None
     identity = world.tables.identities.get(agent_id)
     if identity is None:
         # Known from before there were identities: as if registered on this host.
-        if agent_id not in world.tables.profiles or _at_home(world, caller):
+        if agent_id not in world.tables.profiles or at_home(world, caller):
             return None
         return "token_required"
     if caller.serials.get(agent_id) == identity.serial or _holds_key(world, identity, caller):
         return None
-    if identity.local and _at_home(world, caller):
+    if identity.local and at_home(world, caller):
         return None
     if agent_id in caller.serials:
         return "token_revoked"
     return "not_yours" if caller.serials or caller.pubkey else "token_required"
 
 
-def has_key(world: World, agent_id: str, caller: Caller) -> bool:
+def has_key(world: State, agent_id: str, caller: Caller) -> bool:
     """Whether the caller's key is the agent's own, or its owner's, whatever `auth` allows besides."""
     identity = world.tables.identities.get(agent_id)
     return identity is not None and _holds_key(world, identity, caller)
 
 
-def authorise(world: World, command: commands.Command, caller: Caller) -> Rejection | None:
-    """The refusal of a command whose sender may not give it."""
-    from . import sanctions
-
-    agent_id: str | None = command.agent_id  # type: ignore[attr-defined]
-    if agent_id is not None:
-        code = objection(world, agent_id, caller)
-    elif caller.inside or world.limits.auth == "open" or _at_home(world, caller):
-        code = None
-    else:
-        code = "token_required"
-    if code:
-        return Rejection(code, code)
-    return sanctions.refused(world, agent_id, caller) or sanctions.silenced(world, command, caller)
-
-
-def claim(world: World, agent_id: str, caller: Caller, now: int, visitor: bool = False) -> None:
+def claim(world: State, agent_id: str, caller: Caller, visitor: bool = False) -> None:
     """Give `agent_id` to the caller that registers it, and bind the key that it proved, if any."""
     old = world.tables.identities.get(agent_id)
     if old is None:
-        old = Identity(agent_id, serial=world.serial(now), local=not visitor and _at_home(world, caller))
+        old = Identity(agent_id, serial=world.serial(), local=not visitor and at_home(world, caller))
     if caller.pubkey and not visitor and caller.pubkey != old.owner:
         if old.pubkey not in ("", caller.pubkey):
             raise Refused("key_bound")
@@ -69,22 +54,22 @@ def claim(world: World, agent_id: str, caller: Caller, now: int, visitor: bool =
     caller.remember(agent_id, identity.serial)
 
 
-def holder_of(world: World, pubkey: str) -> str | None:
+def holder_of(world: State, pubkey: str) -> str | None:
     """The agent that is bound to this key (hex)."""
     return next((i.agent_id for i in world.tables.identities.values() if i.pubkey == pubkey), None)
 
 
 @rule(commands.TokenRotate)
-def rotate(world: World, command: commands.TokenRotate, now: int) -> tuple[events.Event, ...]:
-    identity = _renew(world, command.agent_id, now)
-    world.caller.remember(command.agent_id, identity.serial)
+def rotate(world: State, command: commands.TokenRotate, caller: Caller) -> tuple[events.Event, ...]:
+    identity = _renew(world, command.agent_id)
+    caller.remember(command.agent_id, identity.serial)
     return ()
 
 
 @rule(commands.Revoke)
-def revoke(world: World, command: commands.Revoke, now: int) -> tuple[events.Event, ...]:
+def revoke(world: State, command: commands.Revoke, caller: Caller) -> tuple[events.Event, ...]:
     """Every token dies and this host loses its right; a bound key keeps its own unless `keys` says no."""
-    identity = withdraw(world, command.agent_id, now, owner=command.keys)
+    identity = withdraw(world, command.agent_id, owner=command.keys)
     if command.keys:
         world.tables.put("identities", command.agent_id, replace(identity, pubkey=""))
         profile = replace(world.tables.profiles[command.agent_id], pubkey="", npub=UNSET)
@@ -93,9 +78,9 @@ def revoke(world: World, command: commands.Revoke, now: int) -> tuple[events.Eve
 
 
 @rule(commands.SetOwner)
-def set_owner(world: World, command: commands.SetOwner, now: int) -> tuple[events.Event, ...]:
+def set_owner(world: State, command: commands.SetOwner, caller: Caller) -> tuple[events.Event, ...]:
     world.need_store()
-    identity = _identity(world, command.agent_id, now)
+    identity = _identity(world, command.agent_id)
     if command.signed <= identity.disowned:
         raise Refused("bad_delegation", "This delegation was taken back; its owner must sign a new one.")
     if identity.owner and identity.owner != command.owner:
@@ -106,42 +91,43 @@ def set_owner(world: World, command: commands.SetOwner, now: int) -> tuple[event
 
 
 @rule(commands.Disown)
-def disown(world: World, command: commands.Disown, now: int) -> tuple[events.Event, ...]:
+def disown(world: State, command: commands.Disown, caller: Caller) -> tuple[events.Event, ...]:
     world.need_store()
-    identity = _disowned(_identity(world, command.agent_id, now), now)
+    identity = _disowned(_identity(world, command.agent_id), world.now)
     world.tables.put("identities", command.agent_id, identity)
     return ()
 
 
-def withdraw(world: World, agent_id: str, now: int, owner: bool) -> Identity:
+def withdraw(world: State, agent_id: str, owner: bool) -> Identity:
     """Take the agent's tokens back, and this host's right to it; its `owner`, too, if asked."""
-    identity = replace(_renew(world, agent_id, now), local=False)
+    identity = replace(_renew(world, agent_id), local=False)
     if owner:
-        identity = _disowned(identity, now)
+        identity = _disowned(identity, world.now)
     world.tables.put("identities", agent_id, identity)
     return identity
 
 
-def _at_home(world: World, caller: Caller) -> bool:
+def at_home(world: State, caller: Caller) -> bool:
+    """Whether the caller is a program of this host, and that counts."""
     return caller.local and world.limits.auth == "local-open"
 
 
-def _holds_key(world: World, identity: Identity, caller: Caller) -> bool:
+def _holds_key(world: State, identity: Identity, caller: Caller) -> bool:
     if not caller.pubkey:
         return False
     owned = identity.owner == caller.pubkey and world.now < identity.delegated_until
     return identity.pubkey == caller.pubkey or owned
 
 
-def _identity(world: World, agent_id: str, now: int) -> Identity:
+def _identity(world: State, agent_id: str) -> Identity:
     """The agent's identity; one from before there were any counts as local."""
-    return world.tables.identities.get(agent_id) or Identity(agent_id, serial=world.serial(now), local=True)
+    return world.tables.identities.get(agent_id) or Identity(agent_id, serial=world.serial(), local=True)
 
 
-def _renew(world: World, agent_id: str, now: int) -> Identity:
+def _renew(world: State, agent_id: str) -> Identity:
     """Give the agent a serial that no token has yet."""
     world.need_store()
-    identity = replace(_identity(world, agent_id, now), serial=world.serial(now))
+    identity = replace(_identity(world, agent_id), serial=world.serial())
     world.tables.put("identities", agent_id, identity)
     return identity
 

@@ -12,10 +12,12 @@ from msgspec.structs import replace
 
 from ...primitives.errors import Refused
 from .. import commands, events
-from ..engine import World, rule
+from ..caller import Caller
 from ..model import Body, Walk
 from ..space import toward
+from ..state import State
 from .presence import ensure_present
+from .registry import rule
 from .work import check_free, claim, release_if_away
 
 #: How near (units) a walk to an agent comes, and how far that agent may have moved on meanwhile.
@@ -24,54 +26,60 @@ NEAR: Final = 3.0
 
 
 @rule(commands.WorldMove)
-def move(world: World, command: commands.WorldMove, now: int) -> Iterator[events.Event]:
+def move(world: State, command: commands.WorldMove, caller: Caller) -> Iterator[events.Event]:
     _check_ground(world, command.x, command.z)
     if not (abs(command.y) <= world.atlas.half and math.isfinite(command.rotation)):
         raise Refused("out_of_bounds")
-    yield from ensure_present(world, command.agent_id, now)
+    yield from ensure_present(world, command.agent_id, caller)
     was = world.tables.bodies[command.agent_id]
     action = was.action if was.walk is None else "idle"
-    body = Body(was.agent_id, command.x, command.z, command.y, command.rotation, now, action, was.player)
-    yield from release_if_away(world, body, now)
+    body = Body(
+        was.agent_id, command.x, command.z, command.y, command.rotation, world.now, action, was.player
+    )
+    yield from release_if_away(world, body)
     world.walking.discard(was.agent_id)
     world.place(body)
     yield _position(body)
     if action != was.action:
-        yield events.Action(agent_id=was.agent_id, timestamp=now, action=action)
+        yield events.Action(agent_id=was.agent_id, timestamp=world.now, action=action)
 
 
 @rule(commands.WorldWalk)
-def walk(world: World, command: commands.WorldWalk, now: int) -> Iterator[events.Event]:
+def walk(world: State, command: commands.WorldWalk, caller: Caller) -> Iterator[events.Event]:
     agent_id = command.agent_id
     if command.workstation_id is not UNSET:
         station = world.atlas.workstations.get(command.workstation_id)
         if station is None:
             raise Refused("unknown_workstation")
-        yield from _set_out(world, agent_id, station.x, station.z, Walk((), workstation_id=station.id), now)
+        yield from _set_out(
+            world, agent_id, station.x, station.z, Walk((), workstation_id=station.id), caller
+        )
     elif command.target_agent_id is not UNSET:
-        yield from ensure_present(world, agent_id, now)
+        yield from ensure_present(world, agent_id, caller)
         x, z = _beside(world, agent_id, command.target_agent_id)
-        yield from _set_out(world, agent_id, x, z, Walk((), target_agent_id=command.target_agent_id), now)
+        yield from _set_out(world, agent_id, x, z, Walk((), target_agent_id=command.target_agent_id), caller)
     elif command.x is not UNSET and command.z is not UNSET:
         _check_ground(world, command.x, command.z)
         # An inhabitant strolls all day; only its walks to somebody or something are news.
         stroll = Walk((), quiet=agent_id in world.atlas.inhabitants)
-        yield from _set_out(world, agent_id, command.x, command.z, stroll, now)
+        yield from _set_out(world, agent_id, command.x, command.z, stroll, caller)
     else:
         raise Refused("not_found", "x and z, workstationId or targetAgentId required")
 
 
 @rule(commands.GoToWorkstation)
-def go_to_workstation(world: World, command: commands.GoToWorkstation, now: int) -> Iterator[events.Event]:
+def go_to_workstation(
+    world: State, command: commands.GoToWorkstation, caller: Caller
+) -> Iterator[events.Event]:
     station = world.atlas.workstations.get(command.workstation_id)
     if station is None:
         raise Refused("unknown_workstation")
     check_free(world, command.agent_id, station)
     goal = Walk((), claim=True, workstation_id=station.id)
-    yield from _set_out(world, command.agent_id, station.x, station.z, goal, now)
+    yield from _set_out(world, command.agent_id, station.x, station.z, goal, caller)
 
 
-def step(world: World, agent_id: str, elapsed: int, now: int) -> Iterator[events.Event]:
+def step(world: State, agent_id: str, elapsed: int) -> Iterator[events.Event]:
     """Bring a walker `elapsed` ms further; at the end, tell how the walk ended."""
     was = world.tables.bodies[agent_id]
     assert was.walk is not None
@@ -81,16 +89,18 @@ def step(world: World, agent_id: str, elapsed: int, now: int) -> Iterator[events
         if rest:  # what the wire needs, no more; the goal itself is kept as it was given
             x, z = round(x, 4), round(z, 4)
         turned = round(turned, 3)
-        body = replace(was, x=x, z=z, rotation=turned, timestamp=now, walk=replace(was.walk, path=rest))
-        yield from release_if_away(world, body, now)
+        body = replace(was, x=x, z=z, rotation=turned, timestamp=world.now, walk=replace(was.walk, path=rest))
+        yield from release_if_away(world, body)
         world.place(body)
         yield _position(body)
     if not rest or _met(world, agent_id, was.walk):
-        yield from _finish(world, world.tables.bodies[agent_id], now)
+        yield from _finish(world, world.tables.bodies[agent_id])
 
 
-def _set_out(world: World, agent_id: str, x: float, z: float, goal: Walk, now: int) -> Iterator[events.Event]:
-    yield from ensure_present(world, agent_id, now)
+def _set_out(
+    world: State, agent_id: str, x: float, z: float, goal: Walk, caller: Caller
+) -> Iterator[events.Event]:
+    yield from ensure_present(world, agent_id, caller)
     body = world.tables.bodies[agent_id]
     path = world.atlas.ground.path(body.x, body.z, x, z)
     if path is None:
@@ -98,16 +108,16 @@ def _set_out(world: World, agent_id: str, x: float, z: float, goal: Walk, now: i
     world.place(replace(body, action="walk", walk=replace(goal, path=path)))
     world.walking.add(agent_id)
     if body.action != "walk":
-        yield events.Action(agent_id=agent_id, timestamp=now, action="walk")
+        yield events.Action(agent_id=agent_id, timestamp=world.now, action="walk")
 
 
-def _met(world: World, agent_id: str, walk: Walk) -> bool:
+def _met(world: State, agent_id: str, walk: Walk) -> bool:
     """Whether the walker is beside the agent it walks to, which may have come to meet it."""
     body, target = world.tables.bodies[agent_id], world.body(walk.target_agent_id or "")
     return target is not None and math.dist((body.x, body.z), (target.x, target.z)) <= BESIDE
 
 
-def _finish(world: World, body: Body, now: int) -> Iterator[events.Event]:
+def _finish(world: State, body: Body) -> Iterator[events.Event]:
     walk = body.walk
     assert walk is not None
     if walk.target_agent_id is not None:
@@ -119,27 +129,27 @@ def _finish(world: World, body: Body, now: int) -> Iterator[events.Event]:
                 world.place(replace(body, walk=replace(walk, path=path)))
                 return
     standing = replace(body, walk=None, action="idle")
-    idle = events.Action(agent_id=body.agent_id, timestamp=now, action="idle")
+    idle = events.Action(agent_id=body.agent_id, timestamp=world.now, action="idle")
     if walk.quiet:
         world.place(standing)
         world.walking.discard(body.agent_id)
         yield idle
         return
     why = _hindrance(world, body, walk)
-    ending = _ending(world, body, walk, why, now)
+    ending = _ending(world, body, walk, why)
     world.tables.put("bodies", body.agent_id, standing)
     world.walking.discard(body.agent_id)
     yield idle
     yield ending
     if why is None and walk.claim and walk.workstation_id is not None:
-        yield from claim(world, body.agent_id, walk.workstation_id, now)
+        yield from claim(world, body.agent_id, walk.workstation_id)
 
 
-def _ending(world: World, body: Body, walk: Walk, why: str | None, now: int) -> events.Event:
+def _ending(world: State, body: Body, walk: Walk, why: str | None) -> events.Event:
     kind: Callable[..., events.Event] = events.Arrived if why is None else partial(events.Blocked, reason=why)
     return kind(
         agent_id=body.agent_id,
-        timestamp=now,
+        timestamp=world.now,
         seq=world.seq(),
         x=body.x,
         z=body.z,
@@ -148,7 +158,7 @@ def _ending(world: World, body: Body, walk: Walk, why: str | None, now: int) -> 
     )
 
 
-def _hindrance(world: World, body: Body, walk: Walk) -> str | None:
+def _hindrance(world: State, body: Body, walk: Walk) -> str | None:
     """Why the walk did not end as meant, as a refusal code."""
     if walk.target_agent_id is not None:
         target = world.body(walk.target_agent_id)
@@ -164,7 +174,7 @@ def _hindrance(world: World, body: Body, walk: Walk) -> str | None:
     return None
 
 
-def _beside(world: World, agent_id: str, target_id: str) -> tuple[float, float]:
+def _beside(world: State, agent_id: str, target_id: str) -> tuple[float, float]:
     target = world.body(target_id)
     if target is None or target_id == agent_id:
         raise Refused("unknown_target")
@@ -177,7 +187,7 @@ def _beside(world: World, agent_id: str, target_id: str) -> tuple[float, float]:
     return (target.x, target.z) if world.atlas.ground.blocked(x, z) else (x, z)
 
 
-def _check_ground(world: World, x: float, z: float) -> None:
+def _check_ground(world: State, x: float, z: float) -> None:
     if not world.atlas.ground.inside(x, z):
         raise Refused("out_of_bounds")
     if world.atlas.ground.blocked(x, z):

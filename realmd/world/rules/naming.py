@@ -10,7 +10,6 @@ from msgspec import UNSET
 from ...primitives.errors import Refused
 from .. import commands
 from ..bounds import cut_skill
-from ..engine import World
 from ..model import (
     AVATAR_CUT,
     BIO_CUT,
@@ -26,6 +25,7 @@ from ..model import (
     Profile,
     Skill,
 )
+from ..state import State
 from ..text.clean import Cleaner
 from ..text.leaks import mask_leaks
 from ..text.visible import has_ink, on_one_line
@@ -35,7 +35,7 @@ NUMBERED: Final = 9
 _NUMBER: Final = re.compile(r" \([0-9]\)")
 
 
-def check_id(world: World, agent_id: str) -> None:
+def check_id(world: State, agent_id: str) -> None:
     """Refuse a new agentId that looks like one that is known, or has in it what is not seen."""
     taken = world.tables.ids.like(agent_id, but=agent_id) or world.reserved.like(agent_id)
     if taken or on_one_line(agent_id) != agent_id or not has_ink(agent_id):
@@ -44,7 +44,7 @@ def check_id(world: World, agent_id: str) -> None:
         raise Refused("secret_id")
 
 
-def described(world: World, command: commands.Register, old: Profile | None) -> dict[str, Any]:
+def described(world: State, command: commands.Register, old: Profile | None) -> dict[str, Any]:
     """The fields of a profile that `command` gives, cleaned; a name that others have is marked."""
     line = world.cleaner.line
     given: dict[str, Any] = {}
@@ -81,7 +81,7 @@ def skills_in(cleaner: Cleaner, declared: tuple[Skill, ...]) -> tuple[Skill, ...
     return tuple(cut_skill(skill) for skill in cleaned if skill.skill_id)
 
 
-def name_for(world: World, agent_id: str, name: str, old: Profile | None) -> str:
+def name_for(world: State, agent_id: str, name: str, old: Profile | None) -> str:
     """`name`, marked if somebody known goes by one that looks like it.
 
     The names of inhabitants, and of agents whose key is proven, are theirs alone; those of the realm

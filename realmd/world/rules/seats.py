@@ -12,7 +12,8 @@ from typing import Final
 from msgspec import Struct
 
 from ...primitives.errors import Refused
-from ..engine import World
+from ..caller import Caller
+from ..state import State
 
 #: How long (ms) one is a newcomer after registering, and when a seat is idle after its agent was last heard.
 NEWCOMER: Final = 86_400_000
@@ -33,16 +34,16 @@ class Seat(Struct, frozen=True):
     joined_at: int
 
 
-def need_seat(world: World, agent_id: str, now: int, person: bool) -> str | None:
+def need_seat(world: State, agent_id: str, caller: Caller, person: bool) -> str | None:
     """Who has to go for `agent_id` to come in, if anybody; refused before anything is touched."""
     world.need_store()  # who enters needs it
     if world.draining:
         raise Refused("draining")
     full = world.seats_taken() >= world.limits.max_agents
-    source, network = world.caller.source, world.caller.network
+    source, network = caller.source, caller.network
     if not full and not (source or network):
         return None
-    seats = _seats(world, now)
+    seats = _seats(world)
     sources = Counter(seat.source for seat in seats if seat.source)
     networks = Counter(seat.network for seat in seats if seat.network)
     for here, counted, percent, what in (
@@ -58,7 +59,7 @@ def need_seat(world: World, agent_id: str, now: int, person: bool) -> str | None
             )  # fmt: skip
     if not full:
         return None
-    wanted = _wish(world, agent_id, now, person)
+    wanted = _wish(world, agent_id, caller, person)
     crowd = [seat for seat in seats if seat.idle and sources[seat.source] > sources[source] + 1]
     if wanted.firm:
         crowd += [seat for seat in seats if not seat.firm]
@@ -68,7 +69,7 @@ def need_seat(world: World, agent_id: str, now: int, person: bool) -> str | None
     return _first(crowd, sources, Refused("room_full", f"Room is full ({world.limits.max_agents} max)"))
 
 
-def share(world: World, percent: int) -> int:
+def share(world: State, percent: int) -> int:
     """So many percent of the seats, rounded up."""
     return -(-world.limits.max_agents * percent // 100)
 
@@ -80,7 +81,7 @@ def _first(seats: list[Seat], sources: Counter[str], refusal: Refused) -> str:
     return max(seats, key=lambda one: (one.idle, sources[one.source], one.joined_at, one.agent_id)).agent_id
 
 
-def _seats(world: World, now: int) -> list[Seat]:
+def _seats(world: State) -> list[Seat]:
     """Every seat that may be given up or is counted."""
     found = []
     for agent_id, body in world.tables.bodies.items():
@@ -89,22 +90,22 @@ def _seats(world: World, now: int) -> list[Seat]:
         local = seen.local or (identity is not None and identity.local)
         if local or agent_id in world.atlas.inhabitants:
             continue
-        idle = agent_id not in world.links and now - world.heard.get(agent_id, now) >= IDLE
+        idle = agent_id not in world.links and world.now - world.heard.get(agent_id, world.now) >= IDLE
         joined_at = world.tables.profiles[agent_id].joined_at
-        firm = body.player or _proven(world, agent_id) or now - joined_at >= NEWCOMER
+        firm = body.player or _proven(world, agent_id) or world.now - joined_at >= NEWCOMER
         found.append(Seat(agent_id, seen.source, seen.network, idle, firm, joined_at))
     return found
 
 
-def _wish(world: World, agent_id: str, now: int, person: bool) -> Seat:
+def _wish(world: State, agent_id: str, caller: Caller, person: bool) -> Seat:
     """The seat that is asked for."""
-    caller, known = world.caller, world.tables.profiles.get(agent_id)
-    joined_at = known.joined_at if known is not None else now
+    known = world.tables.profiles.get(agent_id)
+    joined_at = known.joined_at if known is not None else world.now
     proven = bool(caller.local or caller.pubkey) or _proven(world, agent_id)
-    firm = person or proven or now - joined_at >= NEWCOMER
+    firm = person or proven or world.now - joined_at >= NEWCOMER
     return Seat(agent_id, caller.source, caller.network, False, firm, joined_at)
 
 
-def _proven(world: World, agent_id: str) -> bool:
+def _proven(world: State, agent_id: str) -> bool:
     identity = world.tables.identities.get(agent_id)
     return identity is not None and bool(identity.local or identity.pubkey or identity.owner)

@@ -11,43 +11,45 @@ from msgspec.structs import replace
 
 from ...primitives.errors import Refused
 from .. import commands, events
-from ..engine import World, rule
+from ..caller import Caller
 from ..model import CONTENT_CUT, TEXT_CUT, Request
+from ..state import State
 from ..text.visible import has_ink
 from .presence import ensure_present
+from .registry import rule
 
 
 @rule(commands.WorldChat)
-def chat(world: World, command: commands.WorldChat, now: int) -> Iterator[events.Event]:
-    yield from ensure_present(world, command.agent_id, now)
+def chat(world: State, command: commands.WorldChat, caller: Caller) -> Iterator[events.Event]:
+    yield from ensure_present(world, command.agent_id, caller)
     text = said(world, command.text, TEXT_CUT)
-    yield events.Chat(agent_id=command.agent_id, timestamp=now, seq=world.seq(), text=text)
+    yield events.Chat(agent_id=command.agent_id, timestamp=world.now, seq=world.seq(), text=text)
 
 
 @rule(commands.WorldEmote)
-def emote(world: World, command: commands.WorldEmote, now: int) -> Iterator[events.Event]:
-    yield from ensure_present(world, command.agent_id, now)
-    yield events.Emote(agent_id=command.agent_id, timestamp=now, seq=world.seq(), emote=command.emote)
+def emote(world: State, command: commands.WorldEmote, caller: Caller) -> Iterator[events.Event]:
+    yield from ensure_present(world, command.agent_id, caller)
+    yield events.Emote(agent_id=command.agent_id, timestamp=world.now, seq=world.seq(), emote=command.emote)
 
 
 @rule(commands.WorldAction)
-def action(world: World, command: commands.WorldAction, now: int) -> Iterator[events.Event]:
-    yield from ensure_present(world, command.agent_id, now)
+def action(world: State, command: commands.WorldAction, caller: Caller) -> Iterator[events.Event]:
+    yield from ensure_present(world, command.agent_id, caller)
     world.place(replace(world.tables.bodies[command.agent_id], action=command.action))
     yield events.Action(
         agent_id=command.agent_id,
-        timestamp=now,
+        timestamp=world.now,
         action=command.action,
         target_agent_id=_known(world, command.target_agent_id) or UNSET,
     )
 
 
 @rule(commands.AgentMessage)
-def message(world: World, command: commands.AgentMessage, now: int) -> Iterator[events.Event]:
+def message(world: State, command: commands.AgentMessage, caller: Caller) -> Iterator[events.Event]:
     _need_known(world, command.to_agent_id)
     yield events.Message(
         agent_id=command.agent_id,
-        timestamp=now,
+        timestamp=world.now,
         seq=world.seq(),
         to_agent_id=command.to_agent_id,
         content=said(world, command.content, CONTENT_CUT),
@@ -55,7 +57,7 @@ def message(world: World, command: commands.AgentMessage, now: int) -> Iterator[
 
 
 @rule(commands.AgentRequest)
-def request(world: World, command: commands.AgentRequest, now: int) -> Iterator[events.Event]:
+def request(world: State, command: commands.AgentRequest, caller: Caller) -> Iterator[events.Event]:
     _need_known(world, command.to_agent_id)
     _need_short(world, command.payload)
     known, most = world.tables.requests, world.limits.open_requests
@@ -64,11 +66,11 @@ def request(world: World, command: commands.AgentRequest, now: int) -> Iterator[
     if received >= most or sent >= most or len(known) >= world.limits.requests:
         raise Refused("inbox_full")
     seq = world.seq()
-    asked = Request(f"r{seq}", command.agent_id, command.to_agent_id, command.request_type, now)
+    asked = Request(f"r{seq}", command.agent_id, command.to_agent_id, command.request_type, world.now)
     world.tables.put("requests", asked.request_id, asked)
     yield events.Requested(
         agent_id=asked.agent_id,
-        timestamp=now,
+        timestamp=world.now,
         seq=seq,
         to_agent_id=asked.to_agent_id,
         request_id=asked.request_id,
@@ -78,7 +80,7 @@ def request(world: World, command: commands.AgentRequest, now: int) -> Iterator[
 
 
 @rule(commands.AgentRespond)
-def respond(world: World, command: commands.AgentRespond, now: int) -> Iterator[events.Event]:
+def respond(world: State, command: commands.AgentRespond, caller: Caller) -> Iterator[events.Event]:
     asked = world.tables.requests.get(command.request_id)
     if asked is None or asked.to_agent_id != command.agent_id:
         raise Refused("unknown_request")
@@ -86,7 +88,7 @@ def respond(world: World, command: commands.AgentRespond, now: int) -> Iterator[
     world.tables.drop("requests", asked.request_id)
     yield events.Responded(
         agent_id=command.agent_id,
-        timestamp=now,
+        timestamp=world.now,
         seq=world.seq(),
         to_agent_id=asked.agent_id,
         request_id=asked.request_id,
@@ -94,7 +96,7 @@ def respond(world: World, command: commands.AgentRespond, now: int) -> Iterator[
     )
 
 
-def said(world: World, text: str, limit: int) -> str:
+def said(world: State, text: str, limit: int) -> str:
     """`text` as others may see it, at most `limit` characters."""
     cleaned = world.cleaner.text(text, limit)
     if not has_ink(cleaned):
@@ -102,16 +104,16 @@ def said(world: World, text: str, limit: int) -> str:
     return cleaned
 
 
-def _known(world: World, agent_id: str | UnsetType | None) -> str | None:
+def _known(world: State, agent_id: str | UnsetType | None) -> str | None:
     """`agent_id` if an agent has it: an id that is none's would be a text that nobody looks at."""
     return agent_id if isinstance(agent_id, str) and agent_id in world.tables.profiles else None
 
 
-def _need_known(world: World, agent_id: str) -> None:
+def _need_known(world: State, agent_id: str) -> None:
     if agent_id not in world.tables.profiles:
         raise Refused("unknown_target")
 
 
-def _need_short(world: World, payload: Any) -> None:
+def _need_short(world: State, payload: Any) -> None:
     if len(msgspec.json.encode(payload)) > world.limits.payload_bytes:
         raise Refused("too_long")
