@@ -19,10 +19,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from ..framing import upgrade
 from ..process.daemon import Daemon
 from .field import Field, Stranger, Swarm
 from .siege import BEHIND_PROXIES, MIB, PROGRAM, Attack, besiege
-from .wire import DEFLATE_OFFER, message, post, request, upgrade
+from .wire import DEFLATE_OFFER, message, post, request
 
 #: What the process may use (MiB), what it may have resident at most, and how long (s) the test's attack is.
 LIMIT: Final = 512

@@ -20,9 +20,9 @@ SOON: Final = 60.0
 #: Bugs to plant in a daemon: code that makes one, and what the fuzz says of it.
 PLANTED: Final = {
     "an exception for rare input": (
-        "from realmd.gateway.http import Door\n"
-        "events = Door._events\n"
-        "Door._events = lambda self, request: events(self, request) if b'%ff' not in request.uri else 1 / 0",
+        "from realmd.gateway import http\n"
+        "parse = http.parse_qs\n"
+        "http.parse_qs = lambda query: parse(query) if b'%ff' not in query else 1 / 0",
         "internal_error|request failed",
     ),
     "an answer that never comes": (
@@ -41,7 +41,7 @@ PLANTED: Final = {
     ),
     "an end without a word": (
         "import os\n"
-        "from realmd.gateway import control\n"
+        "from realmd.operator import control\n"
         "decode = control.decode\n"
         "control.decode = lambda line: decode(line) if b'unban' not in line else os._exit(0)",
         "it has ended with 0",
