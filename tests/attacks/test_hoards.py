@@ -24,9 +24,8 @@ async def far(realm: Running, command: str, bearer: str = "", **args: Any) -> An
 @pytest_twisted.ensureDeferred
 async def test_huge_profiles_make_no_huge_answers(tmp_path: Path) -> None:
     """Fifty strangers who fill their bodies make no answer, by any door, larger than a page may be."""
-    async with realm_up(
-        tmp_path, limits={"address_registrations": 1000, "address_seats_percent": 100}
-    ) as realm:
+    roomy = {"address_registrations": 1000, "address_seats_percent": 100, "network_seats_percent": 100}
+    async with realm_up(tmp_path, limits=roomy) as realm:
         skill = {"skillId": "s", "name": "S", "description": DRAGON * 600}
         for n in range(50):
             fields: dict[str, Any] = {"agentId": f"hoard-{n}", "bio": DRAGON * 1500}
