@@ -1,24 +1,22 @@
-"""`twistd realmd`: the one place where the parts of the realm meet, in the order they need each other."""
+"""`twistd realmd`: the one place where the parts of the realm meet, in the order they need each other.
+
+Each function below builds one storey from those under it, and returns what it made, complete; `build` calls
+them from the ground up, and puts what is to be run into stages.
+"""
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from msgspec.structs import replace
 from twisted.application.service import IService
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, Logger
 
-from . import __version__
 from .backup.record import NAME as BACKUP_RECORD
 from .gateway import reports
 from .gateway.bans import Bans
@@ -26,24 +24,22 @@ from .gateway.callers import Callers
 from .gateway.certificates import CertificateError, Certificates
 from .gateway.guard import Guard
 from .gateway.http import Door, DoorFactory
+from .gateway.listening import Doors
 from .gateway.page import Page
-from .gateway.peers import UNIX
-from .gateway.request import Request
-from .gateway.turns import bound
 from .gateway.websocket import Gateway
 from .gateway.wire import Bounds
 from .host import logs
-from .host.clock import make_steady, milliseconds, time_of_day
+from .host.clock import make_steady, milliseconds
 from .host.descriptors import RESERVED_FILES, raise_file_limit
-from .host.resources import resident_bytes
 from .nostr import assembly as nostr
 from .nostr import listening
+from .nostr.bridge.bridge import Bridge
 from .operator.audit import FILE as AUDIT_FILE
-from .operator.audit import Audit, Deed, Operator
+from .operator.audit import Audit
 from .operator.control import ControlSocket
 from .operator.desk import Desk
 from .operator.drain import Drain
-from .ops.checks import Check, history_check, loop_check, storage_check, thinker_check, tick_check, work_check
+from .ops import checks
 from .ops.health import Health
 from .ops.metrics import CONTENT_TYPE, Metrics
 from .ops.monitoring import Monitoring
@@ -57,28 +53,28 @@ from .runtime.credentials import FILE as KEYS_FILE
 from .runtime.credentials import Credentials, Lifetimes
 from .runtime.daemon import Daemon, Stage
 from .runtime.fanout import Fanout
-from .runtime.history import History, Line
+from .runtime.figures import figures
+from .runtime.history import History
 from .runtime.intake import Intake
-from .runtime.journal import Committed, Journal
+from .runtime.journal import Journal
+from .runtime.loading import load
 from .runtime.periodic import Periodic
 from .runtime.realm import Realm
+from .runtime.terms import limits
 from .runtime.thinker import MindThreads, Spans, Thinker
 from .runtime.ticker import Ticker
 from .settings import Config
 from .settings.control import NAME as SOCKET_NAME
 from .storage.asks import Asks
 from .storage.engines import ENGINES
-from .storage.interface import DAY_MS, Retention
+from .storage.interface import Retention
 from .storage.publications import Publications
 from .storage.store import Store
 from .world.atlas import Atlas
 from .world.engine import World
-from .world.limits import Limits
 from .world.space import Grid
 
-#: Who connects during a restart is let in by the next process.  So that nobody is refused, who was let
-#: in just before by this one gets so long (s) to ask.
-LAST_REQUESTS = 0.2
+log = Logger()
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:
@@ -95,309 +91,310 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         raise SystemExit(2) from None
 
 
-def build(config: Config, atlas: Atlas, reactor: Any, observer: Any = None) -> Daemon:
-    """Make every part, each from those before it, and the stages in which they live."""
-    log = Logger()
+def build(config: Config, atlas: Atlas, reactor: Any, observer: ILogObserver | None = None) -> Daemon:
+    """Every part, and the stages in which they live: started in this order, stopped in reverse."""
     seed = config.world.seed or random.SystemRandom().getrandbits(63)
-    tick = config.world.tick_ms / 1000
-    metrics = Metrics()
+    ground = Ground(config, reactor, Metrics(), seed, [])
+    core = clockwork(ground, atlas)
+    front = front_desk(ground, core)
+    sockets = websockets(ground, core, front)
+    watch = monitoring(ground, core, front, sockets)
+    doors = http(ground, front, sockets, watch)
+    here, watching = core.world.tables.bodies, sockets.gateway.connections
+    notifier = systemd.Notifier.of(os.environ, lambda: f"{len(here)} present, {len(watching)} watching")
+    reload = sockets.certificates.reload if sockets.certificates else None
+    hangup = (lambda: notifier.reload(reload)) if reload or notifier.listened_to else None
+    daemon = Daemon(reactor, observer, hangup)
+    control = operators_desk(ground, core, front, sockets, watch, doors, daemon)
+    for stage in (
+        Stage("storage", lambda: Deferred.fromCoroutine(open_store(ground, core, front)), core.store.close),
+        *nostr.stages(front.bridge, lambda: core.world.tables.seq),
+        Stage("clients", stop=lambda: Deferred.fromCoroutine(doors.farewell())),
+        turning(ground, core, watch),
+        chores(ground, core, front, sockets, watch),
+        Stage.of("minds", core.threads, core.thinker),
+        Stage("doors", doors.open, lambda: Deferred.fromCoroutine(doors.close())),
+        listening.stage(front.ears, reactor),
+        Stage("control", control.open, lambda: Deferred.fromCoroutine(control.close())),
+        notifier.stage(reactor),
+    ):
+        stage.setServiceParent(daemon)
+    count(ground.metrics, core, front, sockets, doors)
+    return daemon
 
-    # The world and its clockwork.
-    world = World(atlas, limits(config), random.Random(seed))
+
+class Ground(NamedTuple):
+    """What every storey stands on; `works` is all periodic work there is."""
+
+    config: Config
+    reactor: Any
+    metrics: Metrics
+    seed: int
+    works: list[Periodic]
+
+    def now(self) -> int:
+        """The time of day (ms)."""
+        return milliseconds(self.reactor)
+
+    def dice(self, salt: int = 0) -> random.Random:
+        """Dice of their own for each who throws any: what one does changes nothing for the others."""
+        return random.Random(self.seed ^ salt)
+
+    def every(self, seconds: float, name: str, work: Callable[[int], Any], now: bool = False) -> Periodic:
+        """Supervised periodic work, to be put into a stage."""
+        periodic = Periodic(name, seconds, work, self.reactor, now)
+        self.works.append(periodic)
+        return periodic
+
+
+class Core(NamedTuple):
+    """The world and its clockwork."""
+
+    world: World
+    store: Store
+    history: History
+    intake: Intake
+    journal: Journal
+    fanout: Fanout
+    ticker: Ticker
+    ticking: Periodic
+    loop: Periodic
+    threads: MindThreads
+    thinker: Thinker
+    catalogue: Catalogue
+
+
+def clockwork(ground: Ground, atlas: Atlas) -> Core:
+    """What turns without anybody connected."""
+    config, reactor = ground.config, ground.reactor
+    tick = config.world.tick_ms / 1000
+    world = World(atlas, limits(config), ground.dice())
     state = config.storage.state
     past = (config.backup.folder(state) / BACKUP_RECORD, state / KEYS_FILE)
     store = Store(ENGINES[config.storage.engine], str(config.storage.database), reactor, beside=past)
     history = History(store)
     intake = Intake(config.world.intake_limit)
-    grid = Grid(atlas.half)
-    fanout = Fanout(world, grid, slots=max(1, round(config.storage.snapshot_interval_s / tick)))
+    journal = Journal(world, store, reactor, config.storage.commit_timeout_s, ground.metrics.commit)
+    slots = max(1, round(config.storage.snapshot_interval_s / tick))
+    fanout = Fanout(world, Grid(atlas.half), journal, slots)
+    ticker = Ticker(world, intake, journal, fanout, reactor, ground.metrics)
     threads = MindThreads(reactor, 2)
     thinker = Thinker(
-        reactor, world, intake.submit, threads.run, now=lambda: milliseconds(reactor),
-        seed=seed, spans=Spans.of(config.think),
+        reactor, world, intake.submit, threads.run, now=ground.now, seed=ground.seed,
+        spans=Spans.of(config.think),
+    )  # fmt: skip
+    journal.listen(lambda committed: history.add(one.entry for one in committed))
+    journal.listen(fanout.publish)
+    journal.listen(lambda committed: thinker.hear(one.event for one in committed))
+    return Core(
+        world, store, history, intake, journal, fanout, ticker,
+        ground.every(tick, "tick", ticker.tick), ground.every(0.5, "loop", lambda _: None),
+        threads, thinker, Catalogue(config.plugins.folder, intake),
     )  # fmt: skip
 
-    def publish(committed: list[Committed]) -> None:
-        history.add(one.entry for one in committed)
-        fanout.publish(committed)
-        bridge.hear(committed)
-        ears.remote.publish(committed)
-        thinker.hear(one.event for one in committed)
 
-    journal = Journal(world, store, reactor, publish, config.storage.commit_timeout_s)
-    journal.on_commit = metrics.commit
-    fanout.journal = journal
-    ticker = Ticker(world, intake, journal, fanout, reactor, metrics)
-    ticking = Periodic("tick", tick, ticker.tick, reactor)
-    pruning = Periodic(
-        "prune", 600.0, lambda _: store.prune(milliseconds(reactor), Retention.of(config.storage)), reactor
-    )
-    catalogue = Catalogue(config.plugins.folder, intake)
-    scanning = Periodic("catalogue", config.plugins.rescan_s, catalogue.scan, reactor, now=True)
-    loop = Periodic("loop", 0.5, lambda _: None, reactor)
+class Front(NamedTuple):
+    """What all doors ask, and the realm on relays."""
 
-    # The doors.
-    port: list[IListeningPort] = []
-    handed_over: list[IListeningPort] = []
-    room = Room(
-        config.room.id, config.room.name, config.room.description, config.server.url(), config.room.relays
-    )
+    realm: Realm
+    credentials: Credentials
+    bridge: Bridge
+    ears: listening.Listening
 
-    credentials = Credentials(
-        config.storage.state / KEYS_FILE, Lifetimes.of(config.auth), os.urandom, lambda: milliseconds(reactor)
-    )
+
+def front_desk(ground: Ground, core: Core) -> Front:
+    """The realm as it answers, whatever the wire."""
+    config, reactor = ground.config, ground.reactor
+    keys, lifetimes = config.storage.state / KEYS_FILE, Lifetimes.of(config.auth)
+    credentials = Credentials(keys, lifetimes, os.urandom, ground.now)
+    links = nostr.links(config, reactor, ground.dice(0x57A12), os.environ)
+    portal = listening.portal(links, reactor)
+    given = config.room
+    room = Room(given.id, given.name, given.description, config.server.url(), given.relays)
     realm = Realm(
-        world, room, intake, journal, store, history, catalogue.plugins, config.server.port, credentials
-    )
-    bridge = nostr.bridge(
-        config, realm, journal, Publications(store), reactor, random.Random(seed ^ 0x57A12), os.environ
-    )
-    ears = listening.listening(config, realm, bridge, Asks(store), reactor)
-    certificates = Certificates.of(config.server, reactor)
-    places = min(config.server.max_connections, max(raise_file_limit() - RESERVED_FILES, 16))
-    guard = Guard(config.server, config.limits, places, reactor, certificates, config.alerts.memory_mb)
-    guard.bans = Bans(world, guard.peers, reactor)
-    callers = Callers(credentials, lambda: realm.room.public_url, reactor)
-    gateway = Gateway(
-        realm, fanout, reactor, random.Random(seed ^ 0x5EED),
-        Bounds.of(config.server), guard.crowd.leave, callers, guard,
+        core.world, room, core.intake, core.journal, core.store, core.history, core.catalogue.plugins,
+        config.server.port, credentials, portal.listings,
     )  # fmt: skip
-    gateway.limit(
-        config.server.handshake_timeout_s, config.server.ping_interval_s, config.server.ping_timeout_s
-    )
-    gateway.on_pong = metrics.ping
-    monitoring = Monitoring(config, metrics, reactor, nostr.messenger(bridge, config.alerts.operator_npub))
-    checks: dict[str, Callable[[], Check]] = {
-        "tick": lambda: tick_check(ticking.lag, tick, reactor.seconds() - ticking.last),
-        "storage": lambda: storage_check(journal),
-        "history": lambda: history_check(store),
-        "thinker": lambda: thinker_check(thinker),
-        "loop": lambda: loop_check(loop.lag),
-        "alerts": monitoring.watch.check,
-        "backup": monitoring.backups.check,
-        "work": lambda: work_check(
-            str(work.name)
-            for work in (*clockwork, *chores, *bridge)
-            if isinstance(work, Periodic) and work.failing
-        ),
+    bridge = nostr.bridge(config, realm, core.journal, Publications(core.store), links, reactor)
+    ears = listening.listening(config, realm, bridge, portal, Asks(core.store), reactor)
+    core.journal.listen(bridge.hear)
+    core.journal.listen(ears.remote.publish)
+    return Front(realm, credentials, bridge, ears)
+
+
+class Sockets(NamedTuple):
+    """The guard before all doors, and the WebSocket door."""
+
+    certificates: Certificates | None
+    page: Page
+    bans: Bans
+    guard: Guard
+    callers: Callers
+    gateway: Gateway
+
+
+def websockets(ground: Ground, core: Core, front: Front) -> Sockets:
+    """Who may come in, and those who stay."""
+    config, reactor = ground.config, ground.reactor
+    server = config.server
+    certificates = Certificates.of(server, reactor)
+    page = Page(Path(__file__).parent / "web")
+    places = min(server.max_connections, max(raise_file_limit() - RESERVED_FILES, 16))
+    guard = Guard(server, config.limits, places, reactor, certificates, config.alerts.memory_mb)
+    guard.bans = bans = Bans(core.world, guard.peers, reactor)
+    guard.files = frozenset(page.pages())
+    callers = Callers(front.credentials, lambda: front.realm.room.public_url, reactor)
+    gateway = Gateway(
+        front.realm, core.fanout, reactor, ground.dice(0x5EED), Bounds.of(server), guard.crowd.leave, callers,
+        guard,
+    )  # fmt: skip
+    gateway.limit(server.handshake_timeout_s, server.ping_interval_s, server.ping_timeout_s)
+    gateway.on_pong = ground.metrics.ping
+    return Sockets(certificates, page, bans, guard, callers, gateway)
+
+
+class Watch(NamedTuple):
+    """What looks after the realm from inside."""
+
+    monitoring: Monitoring
+    health: Health
+    status: Status
+
+
+def monitoring(ground: Ground, core: Core, front: Front, sockets: Sockets) -> Watch:
+    """Health, alerts and figures."""
+    config, reactor, bridge = ground.config, ground.reactor, front.bridge
+    messenger = nostr.messenger(bridge, config.alerts.operator_npub)
+    looking = Monitoring(config, ground.metrics, reactor, messenger)
+    asked: dict[str, Callable[[], checks.Check]] = {
+        **checks.clockwork(core.ticking, core.loop, core.journal, core.store, core.thinker, reactor),
+        "alerts": looking.watch.check,
+        "backup": looking.backups.check,
+        "work": lambda: checks.work_check(ground.works, looking.services, bridge),
         **nostr.checks(bridge),
     }
-    health = Health(world, lambda: len(gateway.connections), checks, reactor)
-    status = Status(metrics, health, lambda: len(bridge.pool.connected()), reactor)
-    page = Page(Path(__file__).parent / "web")
-    guard.files = frozenset(page.pages())
+    health = Health(core.world, lambda: len(sockets.gateway.connections), asked, reactor)
+    status = Status(ground.metrics, health, lambda: len(bridge.pool.connected()), reactor)
+    return Watch(looking, health, status)
+
+
+def http(ground: Ground, front: Front, sockets: Sockets, watch: Watch) -> Doors:
+    """The HTTP door, and the ports on which all doors are."""
+    config, reactor, bridge = ground.config, ground.reactor, front.bridge
+    server, health, status = config.server, watch.health, watch.status
+    pages = {
+        **reports.pages(health.report, status.report, status.badge, ground.metrics.render, CONTENT_TYPE),
+        **sockets.page.pages(),
+        **reports.board(config.board.upstream, reactor),
+        **nostr.pages(bridge, config.nostr.nip05),
+    }
     door = Door(
-        realm, gateway, callers, guard,
-        {**reports.pages(health.report, status.report, status.badge, metrics.render, CONTENT_TYPE),
-         **page.pages(), **feed(config.board.upstream, reactor), **nostr.pages(bridge, config.nostr.nip05)},
-        config.server.body_bytes, config.server.cors_origins, page.missing,
+        front.realm, sockets.gateway, sockets.callers, sockets.guard, pages, server.body_bytes,
+        server.cors_origins, sockets.page.missing,
     )  # fmt: skip
-    factory = DoorFactory(door, reactor, config.server.idle_timeout_s, config.server.handshake_timeout_s)
-    listener = guard.wrap(factory)
+    factory = DoorFactory(door, reactor, server.idle_timeout_s, server.handshake_timeout_s)
 
-    # The operator.
-    def welcome(newcomers: bool) -> None:
-        health.ready = newcomers
-
-    audit = Audit(state / AUDIT_FILE)
-
-    async def note(who: Operator, deed: Deed) -> None:
-        now = time_of_day(reactor)
-        await deferToThreadPool(reactor, reactor.getThreadPool(), audit.write, now, who, deed)
-
-    trial = nostr.messenger(bridge, config.alerts.operator_npub, wait=True)
-    desk = Desk(
-        realm, gateway, lambda: factory.open, credentials, Drain(world, gateway, reactor, welcome), note,
-        lambda: daemon.end("drained"), lambda: try_out(config, reactor, trial), reactor,
-    )  # fmt: skip
-    control = ControlSocket(
-        desk, reactor, config.control.place(state), state / SOCKET_NAME, config.control.group
-    )
-
-    # The stages: started in this order, stopped in reverse.
-    async def open_store() -> None:
-        config.storage.state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        credentials.open()
-        bridge.open_key()
-        loaded = await store.open()
-        now = milliseconds(reactor)
-        realm.room = replace(realm.room, epoch=loaded.epoch)
-        world.tables.load(loaded.rows, loaded.seq)
-        world.begin(now)
-        lines = [Line.of(body) for body in await store.history(0, 0, 1000)]
-        history.preload(lines)
-        if shortened := world.tables.shortened:
-            log.warn("profiles cut to what one may hold n={n} agents={agents}",
-                     n=len(shortened), agents=", ".join(shortened[:20]))  # fmt: skip
-        log.info("state loaded seq={seq} profiles={n} present={p}",
-                 seq=loaded.seq, n=len(world.tables.profiles), p=len(world.tables.bodies))  # fmt: skip
-
-    async def settle() -> None:
-        """The last tick: what was accepted is done, made durable and answered."""
-        try:
-            ticker.tick()
-        finally:
-            await journal.flush()
-            fanout.flush()
-
-    async def farewell() -> None:
-        closed = gateway.close_all()
-        factory.close_all()
-        await DeferredList(closed, consumeErrors=True).addTimeout(1.0, reactor, lambda *_: None)
-        gateway.drop_all()
-
-    def listen() -> None:
-        handed_over.extend(systemd.adopted(reactor, listener))
-        port.extend(
-            handed_over
-            or [reactor.listenTCP(config.server.port, listener, backlog=1024, interface=config.server.host)]
-        )
-        for one in port:
-            bound(one)
-        for warning in guard.warnings(*(getattr(one.getHost(), "host", UNIX) for one in port)):
-            log.warn("{warning}", warning=warning)
-        realm.room = realm.room_at(config.server.url(port[0].getHost().port))  # type: ignore[attr-defined]
+    def opened(port: int) -> None:
+        front.realm.learn(public_url=server.url(port))
         bridge.ready()
-        settle_memory()
-        health.ready = True
+        health.welcome(True)
         if config.auth.mode == "open":
             log.warn("auth mode is open: anybody who can reach this port may speak for every agent")
-        announce(log, realm.room.public_url)
 
-    async def close_doors() -> None:
-        for one in port:
-            await maybeDeferred(one.stopListening)
-        if handed_over:
-            await deferLater(reactor, LAST_REQUESTS)
-        health.ready = False
-        intake.close()
+    def closing() -> None:
+        health.welcome(False)
+        front.realm.intake.close()
 
-    def summary() -> str:
-        """For `systemctl status`."""
-        return f"{len(world.tables.bodies)} present, {len(gateway.connections)} watching"
+    return Doors(
+        door, factory, sockets.gateway, sockets.guard, server, systemd.adopted, opened, closing, reactor
+    )
 
-    daemon = Daemon(reactor, observer)
-    clockwork = Stage("clockwork", stop=lambda: Deferred.fromCoroutine(settle()))
-    for service in (
-        ticking,
-        Periodic("snapshot", config.storage.snapshot_interval_s, journal.snapshot, reactor),
-        Periodic("probe", 1.0, journal.probe, reactor),
-        Periodic("status", EVERY, status.sample, reactor),
-        loop,
-    ):  # fmt: skip
-        service.setServiceParent(clockwork)
-    chores = Stage("chores")  # apart: what takes long there must not hold up the last tick
-    scanning.setServiceParent(chores)
-    pruning.setServiceParent(chores)
-    Periodic("keys", 3600.0, lambda _: credentials.refresh(), reactor).setServiceParent(chores)
-    for watching in monitoring.services:
-        watching.setServiceParent(chores)
-    Periodic("crowd", 1.0, guard.crowd.look, reactor).setServiceParent(chores)
-    if certificates is not None:
-        Periodic("certificate", 60.0, certificates.look, reactor).setServiceParent(chores)
-    service_manager = systemd.Notifier.of(os.environ, summary)
-    if certificates is not None or service_manager.listened_to:
-        daemon.on_hangup = lambda: service_manager.reload(certificates.reload if certificates else None)
-    minds = Stage("minds")
-    threads.setServiceParent(minds)
-    thinker.setServiceParent(minds)
-    for stage in (
-        Stage("storage", lambda: Deferred.fromCoroutine(open_store()), store.close),
-        *nostr.stages(bridge, lambda: world.tables.seq),
-        Stage("clients", stop=lambda: Deferred.fromCoroutine(farewell())),
-        clockwork,
-        chores,
-        minds,
-        Stage("doors", listen, lambda: Deferred.fromCoroutine(close_doors())),
-        listening.stage(ears, reactor),
-        Stage("control", control.open, lambda: Deferred.fromCoroutine(control.close())),
-        service_manager.stage(reactor),
-    ):
-        stage.setServiceParent(daemon)
-    for part in (store, factory, gateway, intake, journal, guard, guard.bans):
+
+def operators_desk(
+    ground: Ground, core: Core, front: Front, sockets: Sockets, watch: Watch, doors: Doors, daemon: Daemon
+) -> ControlSocket:
+    """What answers the operator."""
+    config, reactor = ground.config, ground.reactor
+    state = config.storage.state
+    trial = nostr.messenger(front.bridge, config.alerts.operator_npub, wait=True)
+    desk = Desk(
+        front.realm, sockets.gateway, lambda: doors.factory.open, front.credentials,
+        Drain(core.world, sockets.gateway, reactor, watch.health.welcome), Audit(state / AUDIT_FILE),
+        lambda: daemon.end("drained"), lambda: try_out(config, reactor, trial), reactor,
+    )  # fmt: skip
+    place = config.control.place(state)
+    return ControlSocket(desk, reactor, place, state / SOCKET_NAME, config.control.group)
+
+
+# -- what is to be run --------------------------------------------------------------------
+
+
+async def open_store(ground: Ground, core: Core, front: Front) -> None:
+    """Secrets first: without them nothing is touched."""
+    ground.config.storage.state.mkdir(mode=0o750, parents=True, exist_ok=True)
+    front.credentials.open()
+    front.bridge.open_key()
+    front.realm.learn(epoch=await load(core.store, core.world, core.history, ground.now()))
+
+
+def turning(ground: Ground, core: Core, watch: Watch) -> Stage:
+    """The clockwork; it ends with one last tick: what was accepted is done, made durable and answered."""
+
+    async def settle() -> None:
+        try:
+            core.ticker.tick()
+        finally:
+            await core.journal.flush()
+            core.fanout.flush()
+
+    return Stage.of(
+        "clockwork",
+        core.ticking,
+        ground.every(ground.config.storage.snapshot_interval_s, "snapshot", core.journal.snapshot),
+        ground.every(1.0, "probe", core.journal.probe),
+        ground.every(EVERY, "status", watch.status.sample),
+        core.loop,
+        stop=lambda: Deferred.fromCoroutine(settle()),
+    )
+
+
+def chores(ground: Ground, core: Core, front: Front, sockets: Sockets, watch: Watch) -> Stage:
+    """Apart from the clockwork: what takes long here must not hold up the last tick."""
+    config, certificates = ground.config, sockets.certificates
+
+    def prune(_: int) -> Any:
+        return core.store.prune(ground.now(), Retention.of(config.storage))
+
+    return Stage.of(
+        "chores",
+        ground.every(config.plugins.rescan_s, "catalogue", core.catalogue.scan, now=True),
+        ground.every(600.0, "prune", prune),
+        ground.every(3600.0, "keys", lambda _: front.credentials.refresh()),
+        *watch.monitoring.services,
+        ground.every(1.0, "crowd", sockets.guard.crowd.look),
+        *((ground.every(60.0, "certificate", certificates.look),) if certificates else ()),
+    )
+
+
+def count(metrics: Metrics, core: Core, front: Front, sockets: Sockets, doors: Doors) -> None:
+    """What each part is asked for at each scrape of /metrics."""
+    gateway, door, guard = sockets.gateway, doors.door, sockets.guard
+    for part in (core.store, doors.factory, gateway, core.intake, core.journal, guard, sockets.bans):
         metrics.watch_all(part.figures())
     guard.watch_each(metrics.watch_each)
-    nostr.watch(bridge, metrics)
-    listening.watch(ears, metrics)
-    watch(metrics, world, ticking, loop, thinker)
+    nostr.watch(front.bridge, metrics)
+    listening.watch(front.ears, metrics)
+    core.thinker.watch_each(metrics.watch_each)
+    metrics.watch_all(figures(core.world, core.ticking, core.loop))
     metrics.watch_each(
         "realmd_message_errors_total", "Messages that went wrong.", "kind",
         lambda: {
             "malformed": gateway.faults + door.faults,
-            "busy": intake.refused,
+            "busy": core.intake.refused,
             "storage": metrics.refused("storage_unavailable"),
             "internal": gateway.failed + door.failed + metrics.refused("internal_error"),
         },
     )  # fmt: skip
-    return daemon
-
-
-def feed(upstream: str, reactor: Any) -> dict[bytes, Callable[[Request], None]]:
-    """The pages of the board's upstream, if there is one."""
-    if not upstream:
-        return {}
-    # Not at the top: it loads Twisted's HTTP client.
-    from .gateway.feed import Feed
-
-    return Feed(upstream, reactor).pages()
-
-
-def settle_memory() -> None:
-    """What start-up made stays for good: spare the garbage collector from looking at it again.
-
-    The rest makes few cycles, so full collections may be rare; each stops the world.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
-
-
-def limits(config: Config) -> Limits:
-    """What the world allows."""
-    return Limits(
-        max_agents=config.room.max_agents,
-        address_seats_percent=config.limits.address_seats_percent,
-        network_seats_percent=config.limits.network_seats_percent,
-        walk_speed=config.world.walk_speed,
-        commands_per_second=config.world.commands_per_second,
-        doze_after=int(config.presence.doze_after_s * 1000),
-        leave_after=int(config.presence.leave_after_s * 1000),
-        board_posts=config.storage.board_posts,
-        request_age=config.storage.messages_days * DAY_MS,
-        auth=config.auth.mode,
-        blocked_words=config.chat.blocked_words,
-    )
-
-
-def announce(log: Logger, url: str) -> None:
-    """What somebody who just started a realm wants to know."""
-    log.info("realmd {version} is ready", version=__version__)
-    log.info("look at it: {url}/   health: {url}/health   metrics: {url}/metrics", url=url)
-    join = '{"command":"register","args":{"agentId":"me","name":"Me"}}'
-    log.info("join it: curl -s {url}/ipc -d '{join}'", url=url, join=join)
-
-
-def watch(metrics: Metrics, world: World, ticking: Periodic, loop: Periodic, thinker: Thinker) -> None:
-    """What the world and its clocks are asked for at each scrape of /metrics."""
-    minds = [*world.atlas.inhabitants]
-    metrics.watch_all(
-        (
-            ("realmd_agents_present", "Agents in the world.", lambda: len(world.tables.bodies)),
-            ("realmd_agents_known", "Agents that ever registered.", lambda: len(world.tables.profiles)),
-            ("realmd_seats_taken", "Seats taken.", world.seats_taken),
-            ("realmd_seats", "Seats in all.", lambda: world.limits.max_agents),
-            ("realmd_tick_lag_seconds", "How late the last tick began.", lambda: ticking.lag),
-            ("realmd_ticks_missed_total", "Ticks merged into a later one.", lambda: ticking.missed),
-            ("realmd_tick_failures_total", "Ticks that raised.", lambda: ticking.failures),
-            ("realmd_loop_delay_seconds", "Delay of the event loop.", lambda: loop.lag),
-            ("realmd_memory_resident_bytes", "Resident memory.", resident_bytes),
-        )
-    )
-    for key in ("thoughts", "failures", "overruns", "respawns"):
-        metrics.watch_each(
-            f"realmd_mind_{key}_total", f"{key.capitalize()} of each mind.", "agent",
-            lambda key=key: {m: float(getattr(thinker.inhabitants[m], key)) for m in minds},  # type: ignore[misc]
-        )  # fmt: skip
 
 
 __all__ = ["Options", "build", "makeService"]

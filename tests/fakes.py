@@ -247,7 +247,10 @@ class Clockwork:
     `out` is all that came out, in order: commits begun, what was published, every reply.
     """
 
-    def __init__(self, slots: int = 50, radius: float = 20.0, intake: int = 1000, **limits: Any) -> None:
+    def __init__(
+        self, slots: int = 50, radius: float = 20.0, intake: int = 1000,
+        observe: Callable[[float, int], None] = lambda seconds, events: None, **limits: Any,
+    ) -> None:  # fmt: skip
         self.out: list[str] = []
         self.clock = Clock()
         self.clock.advance(1000)
@@ -256,10 +259,11 @@ class Clockwork:
         self.store = FakeStore(self.out)
         self.intake = Intake(intake)
         self.grid = Grid(50.0, cell=5.0, radius=radius)
-        self.fanout = Fanout(self.world, self.grid, slots)
         self.published: list[Committed] = []
-        self.journal = Journal(self.world, self.store, self.clock, self._publish, timeout=5.0)
-        self.fanout.journal = self.journal
+        self.journal = Journal(self.world, self.store, self.clock, 5.0, observe)
+        self.fanout = Fanout(self.world, self.grid, self.journal, slots)
+        self.journal.listen(self._publish)
+        self.journal.listen(self.fanout.publish)
         self.tally = Tally()
         self.ticker = Ticker(self.world, self.intake, self.journal, self.fanout, self.clock, self.tally)
 
@@ -267,7 +271,6 @@ class Clockwork:
         if committed:
             self.out.append(" ".join(["publish", *(f"{c.entry.kind}:{c.entry.agent_id}" for c in committed)]))
         self.published.extend(committed)
-        self.fanout.publish(committed)
 
     def ask(self, command: Command, name: str = "") -> None:
         """Submit a command; its reply goes to `out` under `name`."""

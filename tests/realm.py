@@ -24,6 +24,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from realmd import settings, tap
+from realmd.gateway import listening
 from realmd.gateway.http import DoorFactory
 from realmd.gateway.websocket import Gateway
 from realmd.runtime.daemon import Daemon
@@ -270,7 +271,7 @@ async def realm_up(tmp_path: Path, inhabited: bool = False, **overrides: Any) ->
     wires: list[Wire] = []
     daemon = tap.build(config(tmp_path, **overrides), atlas(inhabited), reactor)
     try:
-        with patch.object(tap, "settle_memory"):  # the garbage collector is the whole process's
+        with patch.object(listening, "settle_memory"):  # the garbage collector is the whole process's
             daemon.startService()
             assert daemon._starting is not None
             await daemon._starting

@@ -1,9 +1,11 @@
-"""What is told of the realm's own state over HTTP: /health, /metrics, /api/status and its badge."""
+"""What is told over HTTP beside the realm: its health, metrics and status; the board of another site."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
+
+from twisted.internet.interfaces import IReactorTime
 
 from .request import Request
 
@@ -44,3 +46,13 @@ def pages(
         b"/api/status": lambda request: request.answer(status()),
         b"/status.svg": show_badge,
     }
+
+
+def board(upstream: str, clock: IReactorTime) -> dict[bytes, Handler]:
+    """The pages of the board's upstream, if there is one."""
+    if not upstream:
+        return {}
+    # Not at the top: it loads Twisted's HTTP client.
+    from .feed import Feed
+
+    return Feed(upstream, clock).pages()

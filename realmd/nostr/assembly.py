@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random, SystemRandom
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
@@ -30,6 +30,7 @@ from .events.draft import Draft
 from .relay import work
 from .relay.bounds import Bounds
 from .relay.pool import Pool
+from .relay.work import Mine
 
 #: The daemon must be gone soon after it is asked to go.
 BOUNDS: Final = Bounds(closing=0.8)
@@ -42,16 +43,16 @@ class RelayError(Exception):
     """A relay or key of the configuration that cannot be one; the text says which."""
 
 
-def bridge(
-    config: Config,
-    realm: Realm,
-    journal: Journal,
-    publications: IPublications,
-    reactor: Any,
-    rng: Random,
-    environ: Mapping[str, str] = os.environ,
-) -> Bridge:
-    """The bridge that the configuration asks for, not started.  Raises `RelayError`."""
+class Links(NamedTuple):
+    """The relays of the realm and its key, neither opened; `mine` gives events proof of work."""
+
+    key: Key
+    pool: Pool
+    mine: Mine
+
+
+def links(config: Config, reactor: Any, rng: Random, environ: Mapping[str, str] = os.environ) -> Links:
+    """The links that the configuration asks for.  Raises `RelayError`."""
     bounds = replace(BOUNDS, rate=config.nostr.events_per_second)
     state = config.storage.state
     key = Key(state, config.nostr.key_path(state), os.urandom, environ)
@@ -70,7 +71,18 @@ def bridge(
         pool = Pool(reactor, urls, signer=key, run=run, now=wall, rng=rng, bounds=bounds)
     except ValueError as error:
         raise RelayError(f"room.relays: {error}") from None
-    return Bridge(realm, journal, key, pool, publications, config.nostr, reactor, wall, mine)
+    return Links(key, pool, mine)
+
+
+def bridge(
+    config: Config, realm: Realm, journal: Journal, publications: IPublications, made: Links, reactor: Any
+) -> Bridge:
+    """What the realm says on these links, not started."""
+
+    def wall() -> int:
+        return milliseconds(reactor)
+
+    return Bridge(realm, journal, made.key, made.pool, publications, config.nostr, reactor, wall, made.mine)
 
 
 def pages(made: Bridge, name: str) -> dict[bytes, Callable[[Request], None]]:

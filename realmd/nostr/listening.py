@@ -17,6 +17,7 @@ from ..runtime.daemon import Stage
 from ..runtime.periodic import Periodic
 from ..runtime.realm import Realm
 from ..settings import Config
+from .assembly import Links
 from .bridge.bridge import Bridge
 from .bridge.inlet import IAsks, Shares
 from .bridge.remote import Remote
@@ -48,8 +49,15 @@ class Listening:
         self.portal.close()
 
 
-def listening(config: Config, realm: Realm, bridge: Bridge, store: IAsks, reactor: Any) -> Listening:
-    """What listens to the relays of `bridge`, not started; from now on `realm` tells of other realms."""
+def portal(links: Links, reactor: Any) -> Portal:
+    """What knows of other realms, not opened."""
+    return Portal(links.pool, lambda: links.key.pubkey, lambda: milliseconds(reactor))
+
+
+def listening(
+    config: Config, realm: Realm, bridge: Bridge, portal: Portal, store: IAsks, reactor: Any
+) -> Listening:
+    """What listens to the relays of `bridge`, not started."""
 
     def wall() -> int:
         return milliseconds(reactor)
@@ -69,8 +77,6 @@ def listening(config: Config, realm: Realm, bridge: Bridge, store: IAsks, reacto
         realm, bridge.pool, bridge.key, store, shares, bridge.voice.max_bytes, run, reactor, wall,
         os.urandom, SystemRandom(),
     )  # fmt: skip
-    portal = Portal(bridge.pool, lambda: bridge.key.pubkey, wall)
-    realm.worlds = portal.listings
     return Listening(remote, portal, bridge.enabled)
 
 

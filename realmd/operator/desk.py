@@ -8,13 +8,13 @@ from contextlib import suppress
 from typing import Any, Final, Literal
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from .. import __version__
 from ..gateway.peers import SOURCE_BITS, parse
 from ..gateway.websocket import Gateway
-from ..host.clock import milliseconds
+from ..host.clock import milliseconds, time_of_day
 from ..identity.keys import BadKeys
 from ..ops.trial import Tried
 from ..primitives.errors import REFUSALS, Fault, Rejection
@@ -28,7 +28,7 @@ from ..world.engine import Outcome
 from ..world.model import Sanction
 from ..world.rules.sanctions import identify, owned
 from . import sanctioned
-from .audit import Deed, Operator
+from .audit import Audit, Deed, Operator
 from .census import census
 from .drain import Drain
 
@@ -38,11 +38,10 @@ WIDEST: Final = {4: 8, 6: 16}
 LOOKS: Final = (control.Who, control.Status, control.ListSanctions)
 
 Scope = Literal["agent", "pubkey", "network"]
-Note = Callable[[Operator, Deed], Awaitable[None]]
 
 
 class Desk:
-    """`connections` counts all that are open, `note` writes to the audit log, `stop` ends the daemon.
+    """`connections` counts all that are open, `stop` ends the daemon.
 
     `try_alerts` sends a test alert in every configured way.
     """
@@ -56,10 +55,10 @@ class Desk:
         connections: Callable[[], int],
         credentials: Credentials,
         drain: Drain,
-        note: Note,
+        audit: Audit,
         stop: Callable[[], None],
         try_alerts: Callable[[], Awaitable[list[Tried]]],
-        clock: IReactorTime,
+        clock: Any,
     ) -> None:
         self._realm = realm
         self._world = realm.world
@@ -67,7 +66,7 @@ class Desk:
         self._connections = connections
         self._credentials = credentials
         self._drain = drain
-        self._note = note
+        self._audit = audit
         self._stop = stop
         self._try_alerts = try_alerts
         self._clock = clock
@@ -97,7 +96,8 @@ class Desk:
             result=result,
         )  # fmt: skip
         try:
-            await self._note(who, deed)
+            now, threads = time_of_day(self._clock), self._clock.getThreadPool()
+            await deferToThreadPool(self._clock, threads, self._audit.write, now, who, deed)
         except OSError as error:
             self.log.error("audit log cannot be written cause={cause}", cause=str(error))
 

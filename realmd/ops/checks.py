@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from msgspec import Struct, to_builtins
+from twisted.internet.interfaces import IReactorTime
 
 from ..runtime.journal import Journal
+from ..runtime.periodic import Periodic
 from ..runtime.thinker import Thinker
 from ..storage.store import Store
 
@@ -32,9 +34,10 @@ def tick_check(lag: float, interval: float, age: float) -> Check:
     return Check("ok", figures=figures)
 
 
-def work_check(failing: Iterable[str]) -> Check:
-    """The periodic work; `failing` names what raised at its last run."""
-    names = sorted(failing)
+def work_check(*services: Iterable[object]) -> Check:
+    """The periodic work among `services`: what raised at its last run is named."""
+    works = [work for some in services for work in some if isinstance(work, Periodic)]
+    names = sorted(str(work.name) for work in works if work.failing)
     return Check("degraded", f"failing: {', '.join(names)}") if names else Check("ok")
 
 
@@ -70,3 +73,16 @@ def loop_check(lag: float) -> Check:
     return (
         Check("degraded", "the event loop is late", figures) if lag > 0.25 else Check("ok", figures=figures)
     )
+
+
+def clockwork(
+    ticking: Periodic, loop: Periodic, journal: Journal, store: Store, thinker: Thinker, clock: IReactorTime
+) -> dict[str, Callable[[], Check]]:
+    """The checks of what turns without anybody connected, by name."""
+    return {
+        "tick": lambda: tick_check(ticking.lag, ticking.interval, clock.seconds() - ticking.last),
+        "storage": lambda: storage_check(journal),
+        "history": lambda: history_check(store),
+        "thinker": lambda: thinker_check(thinker),
+        "loop": lambda: loop_check(loop.lag),
+    }

@@ -38,6 +38,10 @@ class Health:
         self._clock = clock
         self._started = clock.seconds()
 
+    def welcome(self, newcomers: bool) -> None:
+        """Whether the realm serves, from now on."""
+        self.ready = newcomers
+
     def report(self) -> dict[str, Any]:
         """The whole answer of /health."""
         checks = {name: self._ask(name) for name in self._checks}

@@ -25,12 +25,18 @@ class Daemon(MultiService):
     """The root service.  Its children start one after another, in the order they were added.
 
     A child whose start fails ends the process with status 1, or 2 if no second start will mend that
-    (as the unit's RestartPreventExitStatus has it).  `observer` becomes twistd's log.
+    (as the unit's RestartPreventExitStatus has it).  `observer` becomes twistd's log;
+    `hangup` is what SIGHUP does: without it, it ends the process, as ever.
     """
 
     log = Logger()
 
-    def __init__(self, reactor: Any, observer: ILogObserver | None = None) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        observer: ILogObserver | None = None,
+        hangup: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         self._reactor = reactor
         self._observer = observer
@@ -38,8 +44,7 @@ class Daemon(MultiService):
         self._starting: Deferred[None] | None = None
         self._stopping = self._halted = self._gave_up = False
         self.exit_status = 0
-        #: What SIGHUP does; without it, it ends the process, as ever.
-        self.on_hangup: Callable[[], None] | None = None
+        self._hangup = hangup
 
     def setServiceParent(self, parent: Any) -> None:
         if self._observer is not None:
@@ -108,7 +113,7 @@ class Daemon(MultiService):
         """End with status 0: twistd itself would end by the signal."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._signalled)
-        if (reload := self.on_hangup) is not None:
+        if (reload := self._hangup) is not None:
             signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(reload))
 
     def _signalled(self, number: int, frame: object) -> None:
@@ -154,6 +159,14 @@ class Stage(MultiService):
         self.setName(name)
         self._start = start
         self._stop = stop
+
+    @classmethod
+    def of(cls, name: str, *services: IService, stop: Callable[[], Any] = lambda: None) -> Stage:
+        """A stage in which these run."""
+        stage = cls(name, stop=stop)
+        for service in services:
+            service.setServiceParent(stage)
+        return stage
 
     def startService(self) -> Deferred[Any]:  # type: ignore[override]
         super().startService()

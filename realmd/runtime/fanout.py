@@ -58,9 +58,10 @@ class Fanout:
 
     log = Logger()
 
-    def __init__(self, world: World, grid: Grid, slots: int) -> None:
+    def __init__(self, world: World, grid: Grid, journal: Journal, slots: int) -> None:
         self._world = world
         self._grid = grid
+        self._journal = journal
         self._groups: dict[tuple[int, Dialect], set[Viewer]] = {}
         self._slots: list[set[Viewer]] = [set() for _ in range(max(slots, 1))]
         self._turn = 0
@@ -74,7 +75,6 @@ class Fanout:
         self._positions: dict[str, events.Position] = {}
         self._actions: dict[str, events.Action] = {}
         self._committed: list[Committed] = []
-        self.journal: Journal | None = None
         self.encodings = 0
 
     # -- viewers -----------------------------------------------------------------------
@@ -146,8 +146,7 @@ class Fanout:
         """End a tick: tell what is new, or let the commit under way do it if it ends by the next."""
         self._turn = (self._turn + 1) % len(self._slots)
         self._due |= self._slots[self._turn]
-        assert self.journal is not None
-        if self.journal.idle or self._waiting or self._committed:
+        if self._journal.idle or self._waiting or self._committed:
             self.flush()
         else:
             self._waiting = True
@@ -264,8 +263,7 @@ class Fanout:
         return told
 
     def _hidden(self) -> set[str]:
-        assert self.journal is not None
-        return self.journal.unannounced()
+        return self._journal.unannounced()
 
     def _look(self, viewer: Viewer, cell: int) -> None:
         if cell != viewer.cell:

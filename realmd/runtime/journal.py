@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from msgspec import Struct, field
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -37,6 +36,10 @@ class Committed(Struct, frozen=True):
     entry: Entry
 
 
+#: Told of what was committed together, in order; one that fails keeps no other from hearing.
+Listener = Callable[[list[Committed]], object]
+
+
 class Batch(Struct):
     """What is committed together, and who waits for it."""
 
@@ -53,10 +56,10 @@ class Batch(Struct):
     late: bool = False
 
 
-class Journal(Service):
+class Journal:
     """Group commit of one world into one store.
 
-    `publish` is called with each committed batch, before its replies are sent.
+    `observe` is told how long (s) each commit took, and how many events it had.
     """
 
     log = Logger()
@@ -66,19 +69,19 @@ class Journal(Service):
         world: World,
         store: IStore,
         clock: IReactorTime,
-        publish: Callable[[list[Committed]], None],
         timeout: float,
+        observe: Callable[[float, int], None] = lambda seconds, events: None,
     ) -> None:
         self.available = True
         #: A commit that reported failure took place after all: memory and disk disagree.
         self.ahead = False
         self.failures = self.commits = 0
         self.commit_seconds = 0.0
-        self.on_commit: Callable[[float, int], None] = lambda seconds, events: None
         self._world = world
         self._store = store
         self._clock = clock
-        self._publish = publish
+        self._observe = observe
+        self._listeners: list[Listener] = []
         self._timeout = timeout
         self._open = Batch()
         self._flying: Batch | None = None
@@ -90,6 +93,10 @@ class Journal(Service):
             ("realmd_storage_available", "1 when commits succeed.", lambda: float(self.accepting())),
             ("realmd_storage_failures_total", "Commits that failed.", lambda: self.failures),
         ]
+
+    def listen(self, listener: Listener) -> None:
+        """`listener` is told of each committed batch: after those before it, before the replies."""
+        self._listeners.append(listener)
 
     # -- for the tick ------------------------------------------------------------------
 
@@ -199,8 +206,9 @@ class Journal(Service):
             self.log.info("storage available again seq={seq}", seq=seq)
         self.commits += 1
         self.commit_seconds = self._clock.seconds() - batch.started
-        self._tell(self.on_commit, self.commit_seconds, len(entries))
-        self._tell(self._publish, batch.committed)
+        self._tell(self._observe, self.commit_seconds, len(entries))
+        for listener in self._listeners:
+            self._tell(listener, batch.committed)
         for reply, outcome in batch.replies:
             self._tell(reply, outcome)
         for waiter in batch.waiters:
@@ -217,12 +225,12 @@ class Journal(Service):
         batch.late = True
         self.log.error("storage unavailable cause=no commit within {timeout:g} s", timeout=self._timeout)
 
-    def _tell(self, listener: Callable[..., None], *news: object) -> None:
-        """One listener that fails must not keep the others from hearing."""
+    def _tell(self, listener: Callable[..., object], *news: object) -> None:
+        """One that fails must not keep the others from hearing."""
         try:
             listener(*news)
         except Exception:
-            self.log.failure("journal listener failed")
+            self.log.failure("journal listener failed listener={listener!r}", listener=listener)
 
     def _fail(self, batch: Batch, error: Exception) -> None:
         """Undo the failed batch and all that was built on it."""

@@ -43,7 +43,10 @@ class Answer(Struct, frozen=True):
 
 
 class Realm:
-    """Answers commands and queries.  `catalogue` gives the plugins found in the plugin folders."""
+    """Answers commands and queries.
+
+    `catalogue` gives the plugins found in the plugin folders, `worlds` the other realms that are known.
+    """
 
     log = Logger()
 
@@ -58,6 +61,7 @@ class Realm:
         catalogue: Callable[[], list[dict[str, Any]]],
         port: int,
         credentials: Credentials,
+        worlds: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
         self.world = world
         self.room = room
@@ -70,12 +74,11 @@ class Realm:
         self._credentials = credentials
         #: Answers that wait for a commit; the doors bound how many queries there can be.
         self._held: dict[queries.Query, Answer] = {}
-        #: Lists other realms; none are known without relays.
-        self.worlds: Callable[[], list[dict[str, Any]]] = list
+        self._worlds = worlds
 
-    def room_at(self, public_url: str) -> views.Room:
-        """The room, told where its page is."""
-        return replace(self.room, public_url=public_url)
+    def learn(self, **facts: str) -> None:
+        """Something of the room has become known: its epoch, its key, its channel, where its page is."""
+        self.room = replace(self.room, **facts)
 
     def tell(self, command: Command, refused: Callable[[Answer], None], caller: Caller) -> None:
         """Do `command` for a sender who wants to hear only of a refusal."""
@@ -167,7 +170,7 @@ class Realm:
             case queries.RoomInvite():
                 return _ok(invite=views.invite(world, room))
             case queries.WorldsList():
-                return _ok(worlds=self.worlds())
+                return _ok(worlds=self._worlds())
             case queries.RoomSkills():
                 return _ok(**views.skills(world, query))
             case queries.Describe():

@@ -194,6 +194,19 @@ class Thinker(MultiService):
                 for one in self.inhabitants.values():
                     one.hear(event)
 
+    def watch_each(self, watch: Callable[[str, str, str, Callable[[], dict[str, float]]], None]) -> None:
+        """The metrics with labels."""
+        for key in ("thoughts", "failures", "overruns", "respawns"):
+            watch(
+                f"realmd_mind_{key}_total",
+                f"{key.capitalize()} of each mind.",
+                "agent",
+                partial(self._sum, key),
+            )
+
+    def _sum(self, key: str) -> dict[str, float]:
+        return {name: float(getattr(one, key)) for name, one in self.inhabitants.items()}
+
     def status(self) -> dict[str, Any]:
         """For /health: `ok` when no mind sleeps or is stuck, and each mind's state and counters."""
         minds = {one.agent_id: self._status(one) for one in self.inhabitants.values()}

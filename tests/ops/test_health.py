@@ -14,6 +14,7 @@ from realmd.gateway.reports import pages
 from realmd.ops.checks import Check, tick_check, work_check
 from realmd.ops.health import Health
 from realmd.ops.metrics import CONTENT_TYPE, Metrics
+from realmd.runtime.periodic import Periodic
 from tests.fakes import Clockwork
 
 
@@ -124,8 +125,10 @@ def test_the_tick_of_a_slow_realm() -> None:
 
 def test_periodic_work_that_fails_is_shown() -> None:
     """Every piece of work that raised at its last run is named."""
-    assert work_check([]) == Check("ok")
-    assert work_check(["tick", "prune"]) == Check("degraded", "failing: prune, tick")
+    works = [Periodic(name, 1.0, lambda _: None, Clock()) for name in ("tick", "prune", "keys")]
+    assert work_check(works, [object()]) == Check("ok")
+    works[0].failing = works[1].failing = True
+    assert work_check(works[:1], works[1:]) == Check("degraded", "failing: prune, tick")
 
 
 def test_metrics_are_served_as_prometheus_reads_them() -> None:

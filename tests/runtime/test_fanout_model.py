@@ -51,8 +51,7 @@ class Model:
         self.world = a_world()
         self.journal = SimpleNamespace(idle=True, hidden=set())
         self.journal.unannounced = lambda: self.journal.hidden
-        self.fanout = Fanout(self.world, Grid(50.0, CELL, RADIUS), slots=3)
-        self.fanout.journal = self.journal  # type: ignore[assignment]
+        self.fanout = Fanout(self.world, Grid(50.0, CELL, RADIUS), self.journal, slots=3)  # type: ignore[arg-type]
         self.seats: list[Seat] = []
         self.seq = self.ticks = 0
         self.news: list[events.Durable] = []

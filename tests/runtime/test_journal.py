@@ -218,20 +218,21 @@ def test_who_did_not_leave_after_all_is_kept_where_it_stands() -> None:
 
 
 def test_a_listener_that_raises_does_not_stop_others() -> None:
-    """One reply, publisher or counter that fails is logged; every other sender is answered."""
-    works = Clockwork()
-    works.join("ann")
+    """One reply, listener or counter that fails is logged; every other listener and sender is told."""
 
     def broken(*news: object) -> None:
         raise RuntimeError("broken")
 
-    works.journal.on_commit = broken
-    works.journal._publish = broken
+    works = Clockwork(observe=broken)
+    works.journal.listen(broken)
+    works.journal.listen(lambda committed: works.out.append("the last one hears"))
+    works.join("ann")
     works.intake.submit(chat("ann"), broken)
     works.tick(chat("ann"))
     with capturedLogs() as events:
         works.store.land()
-    assert works.take() == ["commit chat:ann chat:ann", "chat ann: ok"]
+    told = ["commit chat:ann chat:ann", "publish chat:ann chat:ann", "the last one hears", "chat ann: ok"]
+    assert works.take() == told
     assert [e["log_failure"].type for e in events] == [RuntimeError] * 3
     works.tick(chat("ann"))
     assert works.take() == ["commit chat:ann"]

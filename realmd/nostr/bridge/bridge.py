@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import replace
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as Late
@@ -135,7 +134,7 @@ class Bridge(MultiService):
     def open_key(self) -> None:
         """Read or make the key, and tell the room of it; see `Key.open`."""
         self.key.open()
-        self._realm.room = replace(self.room, pubkey=self.key.pubkey)
+        self._realm.learn(pubkey=self.key.pubkey)
 
     async def start(self, committed: int) -> None:
         """Take up what an earlier life left.  Raises `StorageError`, or ValueError for damaged marks."""
@@ -277,7 +276,7 @@ class Bridge(MultiService):
 
     def _adopt_channel(self, event: Event) -> None:
         self._channel = event
-        self._realm.room = replace(self.room, channel_id=event.id)
+        self._realm.learn(channel_id=event.id)
 
     # -- for metrics and health ------------------------------------------------------------
 
