@@ -24,7 +24,7 @@ help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/ready  ## start a realm that keeps its state under ./var (ARGS="--port 1234" adds options)
-	@mkdir -p var
+	@mkdir -p -m 0700 var && chmod 0700 var
 	@exec env STATE_DIRECTORY="$(CURDIR)/var" $(BIN)/twistd --nodaemon --pidfile= realmd $(ARGS)
 
 test: lint types pytest  ## all that must pass: lint, types and tests

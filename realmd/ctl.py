@@ -6,11 +6,16 @@ To add a subcommand: a function that runs it, one that adds its arguments, a row
 from __future__ import annotations
 
 import argparse
+import difflib
+import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
+
+from msgspec.structs import replace
 
 from . import __version__
 from .backup.command import add_backup, add_restore, add_rollback, backup, restore, rollback
@@ -19,6 +24,7 @@ from .bench.command import add_arguments as add_bench
 from .bench.command import bench
 from .console import operator
 from .console.alert import add_alert, alert
+from .console.client import listening_at
 from .console.doctor import add_doctor, doctor
 from .console.logs import add_logs, logs
 from .console.rooms import add_room, enter
@@ -28,7 +34,7 @@ from .nostr.command import add_nostr, nostr
 from .nostr.rebuild_command import add_rebuild, rebuild
 from .settings import Config
 from .settings.reading import ConfigError, load, render
-from .settings.text import template
+from .settings.text import template, values
 
 #: Exit codes: it did not work; a wrong command line or configuration; what a shell says of one that was
 #: interrupted, and of one whose reader went away.
@@ -63,6 +69,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     instead.add_argument(
         "--check", action="store_true", help="only see whether the daemon would take it, and the map"
     )
+    instead.add_argument("--json", action="store_true", help="print the values as JSON instead")
 
 
 def config(arguments: argparse.Namespace) -> int:
@@ -77,47 +84,97 @@ def config(arguments: argparse.Namespace) -> int:
             print(error, file=sys.stderr)
             return USAGE
         return 0
-    print(template() if arguments.template else render(loaded(arguments)), end="")
+    if arguments.template:
+        print(template(), end="")
+        return 0
+    found = loaded(arguments)
+    if arguments.json:
+        print(json.dumps(values(found)))
+        return 0
+    print(render(found), end="")
+    server = replace(found.server, public_url="")
+    if (address := listening_at(found)) not in ("", server.url()):
+        print(f"\n# The realm that runs here was told otherwise: it listens at {address}")
     return 0
 
 
 SUBCOMMANDS = {
-    "alert": Subcommand("try out how the operator is told of alerts", add_alert, alert),
-    "backup": Subcommand("back the realm up, and look after its backups", add_backup, backup),
-    "ban": Subcommand("refuse everything to somebody", operator.add_sanction, operator.ban),
-    "bench": Subcommand("drive a server and measure it from outside", add_bench, bench),
-    "config": Subcommand("show the effective configuration and where it comes from", add_config, config),
-    "doctor": Subcommand("look for what is wrong, and say what to type", add_doctor, doctor),
-    "drain": Subcommand("empty the realm before it stops", operator.add_drain, operator.drain),
-    "import": Subcommand("take over what the old system kept", add_import, run_import),
-    "keys": Subcommand("change the key that signs tokens", operator.add_keys, operator.keys),
-    "kick": Subcommand("send an agent out, or close a connection", operator.add_kick, operator.kick),
-    "logs": Subcommand("show what the realm wrote to the journal", add_logs, logs),
-    "mute": Subcommand("let nobody hear an agent", operator.add_sanction, operator.mute),
-    "nostr": Subcommand("show, import or back up the realm's Nostr key", add_nostr, nostr),
-    "rebuild": Subcommand("make a lost realm anew from its relays", add_rebuild, rebuild),
-    "restore": Subcommand("restore the realm from a backup", add_restore, restore),
-    "uninstall": Subcommand("take a plugin out of the room", operator.add_uninstall, operator.uninstall),
-    "revoke": Subcommand("take tokens, keys or owners back", operator.add_revoke, operator.revoke),
-    "rollback": Subcommand("go back to before the last upgrade", add_rollback, rollback),
-    "sanctions": Subcommand("show who is muted and banned", operator.add_plain, operator.sanctions),
-    "say": Subcommand("say something to everyone", operator.add_say, operator.say),
     "status": Subcommand("show on one screen how the realm does", add_status, status),
-    "token": Subcommand("give an agent a fresh token", operator.add_token, operator.token),
     "top": Subcommand("show live how the realm does", add_top, top),
-    "unban": Subcommand("end a ban", operator.add_target, operator.unban),
-    "unmute": Subcommand("end a mute", operator.add_target, operator.unmute),
+    "logs": Subcommand("show what the realm wrote to the journal", add_logs, logs),
+    "doctor": Subcommand("look for what is wrong, and say what to type", add_doctor, doctor),
+    "alert": Subcommand("try out how the operator is told of alerts", add_alert, alert),
     "who": Subcommand("show the agents and connections", operator.add_plain, operator.who),
+    "say": Subcommand("say something to everyone", operator.add_say, operator.say),
+    "kick": Subcommand("send an agent out, or close a connection", operator.add_kick, operator.kick),
+    "mute": Subcommand("let nobody hear an agent", operator.add_sanction, operator.mute),
+    "unmute": Subcommand("end a mute", operator.add_target, operator.unmute),
+    "ban": Subcommand("refuse everything to somebody", operator.add_sanction, operator.ban),
+    "unban": Subcommand("end a ban", operator.add_target, operator.unban),
+    "sanctions": Subcommand("show who is muted and banned", operator.add_plain, operator.sanctions),
+    "uninstall": Subcommand("take a plugin out of the room", operator.add_uninstall, operator.uninstall),
+    "drain": Subcommand("empty the realm before it stops", operator.add_drain, operator.drain),
+    "token": Subcommand("give an agent a fresh token", operator.add_token, operator.token),
+    "revoke": Subcommand("take tokens, keys or owners back", operator.add_revoke, operator.revoke),
+    "keys": Subcommand("change the key that signs tokens", operator.add_keys, operator.keys),
+    "nostr": Subcommand("show, import or back up the realm's Nostr key", add_nostr, nostr),
+    "backup": Subcommand("back the realm up, and look after its backups", add_backup, backup),
+    "restore": Subcommand("restore the realm from a backup", add_restore, restore),
+    "rollback": Subcommand("go back to before the last upgrade", add_rollback, rollback),
+    "rebuild": Subcommand("make a lost realm anew from its relays", add_rebuild, rebuild),
+    "import": Subcommand("take over what the old system kept", add_import, run_import),
+    "config": Subcommand("show the effective configuration and where it comes from", add_config, config),
     "setup": Subcommand("make a fresh installation a public realm", add_setup, setup),
+    "bench": Subcommand("drive a server and measure it from outside", add_bench, bench),
 }
+#: What `--help` lists together, under which words, and an example.
+GROUPS = (
+    ("How the realm does", "status", "realmctl status"),
+    ("Who is in it", "who", 'realmctl ban 203.0.113.0/24 --for 2h --reason "spam"'),
+    ("Who is who", "token", "realmctl token ada"),
+    ("The way back", "backup", "realmctl backup && realmctl backup verify"),
+    ("Setting it up", "config", "realmctl config --check"),
+)
+
+
+class Words(argparse.ArgumentParser):
+    """Reads the command line; its help has the commands in groups, and a mistyped one is recognised."""
+
+    def format_help(self) -> str:
+        names = list(SUBCOMMANDS)
+        starts = [names.index(first) for _, first, _ in GROUPS]
+        lines = [self.format_usage(), f"{self.description}", ""]
+        for (title, _, example), start, end in zip(GROUPS, starts, [*starts[1:], len(names)], strict=True):
+            lines += [title, *(f"  {name:<11}{SUBCOMMANDS[name].help}" for name in names[start:end])]
+            lines += [f"  $ {example}", ""]
+        lines += [
+            "realmctl COMMAND --help tells the options of a command.  --room NAME before the command means a",
+            "further room, that of realm-server@NAME; --version shows which realmd this is.",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def error(self, message: str) -> NoReturn:
+        if (wrong := re.search(r"invalid choice: '([^']*)'", message)) and "COMMAND" in message:
+            meant = difflib.get_close_matches(wrong[1], SUBCOMMANDS, 1)
+            message = f"there is no command {wrong[1]!r}" + (f"; did you mean {meant[0]!r}?" if meant else "")
+            message += "\nrealmctl --help lists them"
+        self.exit(USAGE, f"{self.prog}: {message}\n")
 
 
 def parser() -> argparse.ArgumentParser:
     """What reads the command line; the manual page and the shell's completion are made from it, too."""
-    parser = argparse.ArgumentParser(prog="realmctl", description="Look after a realm.")
+    parser = Words(
+        prog="realmctl", description="Looks after a realm.", usage="realmctl [--room NAME] COMMAND …"
+    )
     parser.add_argument("--version", action="version", version=f"realmd {__version__}")
     add_room(parser)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands",
+        metavar="COMMAND",
+        required=True,
+        prog="realmctl",
+        parser_class=argparse.ArgumentParser,
+    )
     for name, command in SUBCOMMANDS.items():
         sub = commands.add_parser(name, help=command.help, description=command.run.__doc__)
         command.add_arguments(sub)

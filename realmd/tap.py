@@ -263,17 +263,18 @@ class Watch(NamedTuple):
 
 def monitoring(ground: Ground, core: Core, front: Front, sockets: Sockets) -> Watch:
     """Health, alerts and figures."""
-    config, reactor, bridge = ground.config, ground.reactor, front.bridge
+    config, reactor, bridge, ticking = ground.config, ground.reactor, front.bridge, core.ticking
     messenger = nostr.messenger(bridge, config.alerts.operator_npub)
     looking = Monitoring(config, ground.metrics, reactor, messenger)
-    asked: dict[str, Callable[[], checks.Check]] = {
-        **checks.clockwork(core.ticking, core.loop, core.journal, core.store, core.thinker, reactor),
+    asked = {
+        **checks.clockwork(ticking, core.loop, core.journal, core.store, core.thinker, reactor),
         "alerts": looking.watch.check,
         "backup": looking.backups.check,
         "work": lambda: checks.work_check(ground.works, looking.services, bridge),
         **nostr.checks(bridge),
     }
-    health = Health(core.world, lambda: len(sockets.gateway.connections), asked, reactor)
+    watching = sockets.gateway.connections
+    health = Health(core.world, lambda: len(watching), asked, config.room.id, ticking, reactor)
     status = Status(ground.metrics, health, lambda: len(bridge.pool.connected()), reactor)
     return Watch(looking, health, status)
 
@@ -318,7 +319,7 @@ def operators_desk(
     state = config.storage.state
     trial = nostr.messenger(front.bridge, config.alerts.operator_npub, wait=True)
     desk = Desk(
-        front.realm, sockets.gateway, lambda: doors.factory.open, front.credentials,
+        front.realm, sockets.gateway, lambda: doors.factory.open, lambda: doors.address, front.credentials,
         Drain(core.world, sockets.gateway, reactor, watch.health.welcome), Audit(state / AUDIT_FILE),
         lambda: daemon.end("drained"), lambda: try_out(config, reactor, trial), reactor,
     )  # fmt: skip

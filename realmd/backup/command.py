@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -11,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ..primitives.amounts import size, span
 from ..settings.reading import load
 from .manifest import KINDS, BackupError, listed
 
 if TYPE_CHECKING:
     from ..settings.reading import Config
+    from .moment import Moment
 
 T = TypeVar("T")
 #: Exit codes: it did not work; the backup is there, and its copy elsewhere is not.
@@ -40,7 +43,8 @@ def add_backup(parser: argparse.ArgumentParser) -> None:
     keygen.add_argument("file", type=Path, metavar="FILE", help="where the secret key goes; take it away")
     check = _action(actions, "verify", _verify, "restore a backup into a scratch folder and compare it")
     check.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the backup (default: the newest)")
-    _action(actions, "list", _list, "list the backups")
+    shown = _action(actions, "list", _list, "list the backups")
+    shown.add_argument("--json", action="store_true", help="print them as JSON")
     _action(actions, "prune", _prune, "take away what is older or more than is to be kept")
 
 
@@ -54,7 +58,10 @@ def add_restore(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="move aside what is in the state folder; nothing is deleted"
     )
     parser.add_argument(
-        "--until", metavar="TIME|SEQ", help="up to a time (ISO 8601) or an event's seq, by way of a journal"
+        "--until",
+        type=_moment,
+        metavar="TIME|SEQ",
+        help="up to a time (ISO 8601) or an event's seq, by a journal",
     )
     parser.add_argument(
         "--journal", type=Path, metavar="FILE",
@@ -102,6 +109,15 @@ def _action(
     _add_config_files(parser, argparse.SUPPRESS)  # else its default would undo what stood before it
     parser.set_defaults(action=run)
     return parser
+
+
+def _moment(text: str) -> Moment:
+    from .moment import parse
+
+    try:
+        return parse(text)
+    except BackupError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _guarded(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
@@ -223,11 +239,26 @@ def _list(arguments: argparse.Namespace) -> int:
     known = record.read(folder)
     verified = known.verify_ok.file if known.verify_ok else ""
     sent = known.offsite_ok.file if known.offsite_ok else ""
-    for one in listed(folder):
+    found = listed(folder)
+    if arguments.json:
+        fields = [
+            {
+                "file": str(one.path), "kind": one.kind, "taken": one.taken, "bytes": one.bytes,
+                "verified": one.path.name == verified, "offsite": one.path.name == sent,
+            }
+            for one in found
+        ]  # fmt: skip
+        print(json.dumps({"backups": fields}))
+        return 0
+    if not found:
+        print(f"there is no backup in {folder}; `realmctl backup` makes one")
+    now = _now()
+    for one in found:
         marks = [word for name, word in ((verified, "verified"), (sent, "off-site")) if name == one.path.name]
         moment = datetime.fromtimestamp(one.taken / 1000, UTC)
-        line = f"{moment:%Y-%m-%d %H:%M:%S}Z  {one.kind:13}  {one.bytes:>12}  {one.path}  {' '.join(marks)}"
-        print(line.rstrip())
+        old = f"{span((now - one.taken) / 1000)} ago"
+        line = f"{moment:%Y-%m-%d %H:%M}Z  {old:>15}  {one.kind:13}  {size(one.bytes):>9}  {one.path}"
+        print(f"{line}  {' '.join(marks)}".rstrip())
     return 0
 
 
@@ -253,13 +284,12 @@ def _prune(arguments: argparse.Namespace) -> int:
 def _restore(arguments: argparse.Namespace) -> int:
     from ..runtime.map import read_atlas
     from ..world.atlas import AtlasError
-    from .moment import parse
     from .restore import Wish, restore
 
     config = _loaded(arguments)
     wish = Wish(
         file=arguments.file, key=arguments.key, without_keys=arguments.without_keys, force=arguments.force,
-        until=parse(arguments.until) if arguments.until else None, journal=arguments.journal,
+        until=arguments.until, journal=arguments.journal,
         files_to=arguments.files_to,
     )  # fmt: skip
     spawn = (0.0, 0.0)

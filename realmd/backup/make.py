@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .. import __version__
+from ..primitives import amounts
 from ..settings.reading import Config
 from . import archive, database, record
 from .collect import Collection, collect
@@ -62,7 +63,7 @@ def make(config: Config, order: Order, now: int, say: Say) -> Made:
         remember(lambda: record.note_backup(folder, order.kind, well, manifest.left_out), say)
         return Made(None, manifest)
     size, seconds = path.stat().st_size, time.monotonic() - began
-    say(f"backup made file={path} bytes={size} seconds={seconds:.2f} seq={_seq(manifest)}")
+    say(f"backup made file={path} size={amounts.size(size)!r} seconds={seconds:.2f} seq={_seq(manifest)}")
     for one in prune(folder, now, ages(config), config.backup.max_mb * 1_048_576):
         say(f"backup removed file={one.path.name}: older or more than what is kept")
     done = record.Attempt(now, True, seconds, path.name, size)

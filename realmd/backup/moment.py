@@ -60,7 +60,7 @@ def parse(text: str) -> Moment:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise BackupError(
-            f"--until {text}: give the seq of an event, or a time like 2026-11-23T10:30 (local) or …T10:30Z."
+            f"{text!r}: give the seq of an event, or a time like 2026-11-23T10:30 (local) or …T10:30Z."
         ) from None
     return Moment(text, time=round(moment.timestamp() * 1000))
 

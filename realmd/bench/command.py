@@ -64,7 +64,7 @@ def bench(arguments: argparse.Namespace) -> int:
         import picows  # noqa: F401
     except ImportError:
         print(
-            "realmctl bench needs the packages of the `bench` extra: pip install 'realmd[bench]'",
+            "realmctl bench needs more packages; in a checkout: .venv/bin/pip install -e '.[bench]'",
             file=sys.stderr,
         )
         return USAGE

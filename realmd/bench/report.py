@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from typing import TextIO
 
@@ -20,6 +21,8 @@ class Progress:
 
     def __call__(self, second: Second, closes: Counter[str]) -> None:
         line = progress_line(self._plan, second, sum(closes.values()))
+        if self._tty:  # one that wraps could not be rewritten
+            line = line[: shutil.get_terminal_size().columns - 1]
         self._out.write(f"\r\x1b[K{line}" if self._tty else f"{line}\n")
         self._out.flush()
 

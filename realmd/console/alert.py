@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import convert
+from msgspec import convert, to_builtins
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
@@ -24,6 +25,7 @@ def add_alert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["test"], help="send one message through everything configured")
     parser.add_argument("--config", type=Path, metavar="FILE", help="realmd.toml to read")
     parser.add_argument("--env-file", type=Path, metavar="FILE", help=".env of NAME=VALUE lines to read")
+    parser.add_argument("--json", action="store_true", help="print what happened as JSON")
 
 
 def from_here(config: Config) -> list[Tried]:
@@ -72,5 +74,6 @@ def alert(arguments: argparse.Namespace) -> int:
     except Away as away:
         print(f"realmctl: {away}", file=sys.stderr)
         return AWAY
-    print("\n".join(told(config, results)), flush=True)
+    sinks = {"sinks": to_builtins(results)}
+    print(json.dumps(sinks) if arguments.json else "\n".join(told(config, results)), flush=True)
     return 0 if results and not any(one.error for one in results) else 1

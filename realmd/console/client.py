@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ..settings import Config
 from ..settings.reading import load
+from .control import Away, Line, Refusal
 
 #: Longest wait (s) for an answer.
 PATIENCE: Final = 5.0
@@ -74,11 +75,24 @@ def configured(arguments: argparse.Namespace) -> Config:
 
 
 def realm_of(arguments: argparse.Namespace) -> Realm:
-    """The realm that `add_realm` names: as it listens on this machine, whatever its public address is."""
+    """The realm that `add_realm` names: as it listens on this machine, whatever its public address is.
+
+    It says so itself over its control socket; where nobody may ask that, it is taken to be as configured.
+    """
     if arguments.url:
         return Realm(arguments.url.rstrip("/"))
-    server = msgspec.structs.replace(configured(arguments).server, public_url="")
-    return Realm(server.url(), server.tls_certificate)
+    config = configured(arguments)
+    server = msgspec.structs.replace(config.server, public_url="")
+    return Realm(listening_at(config) or server.url(), server.tls_certificate)
+
+
+def listening_at(config: Config) -> str:
+    """Where the realm of this configuration says that it listens; empty where none says so."""
+    try:
+        with Line(config) as line:
+            return str(line.ask("status").get("address", ""))
+    except (Away, Refusal):
+        return ""
 
 
 class Realm:

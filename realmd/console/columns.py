@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from .screen import span
+from ..primitives.amounts import span
 
 #: What one may type after --for.
 DURATION: Final = re.compile(r"([0-9]{1,6})([smhdw])")

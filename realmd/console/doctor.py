@@ -8,7 +8,7 @@ import time
 
 from msgspec import structs, to_builtins
 
-from . import machine, reach, upkeep
+from . import look, machine, reach, upkeep
 from .client import add_realm, configured, realm_of
 from .finding import Finding
 from .rooms import meant
@@ -36,7 +36,8 @@ def doctor(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"ok": not wrong, "findings": to_builtins(findings)}))
         return int(bool(wrong))
-    print("\n".join(finding.lines() for finding in findings))
+    columns, paint = look.width(), look.paint()
+    print("\n".join(finding.lines(columns, paint) for finding in findings))
     worth = sum(finding.state == "warning" for finding in findings)
     print(f"\n{wrong} wrong, {worth} worth a look, {len(findings) - wrong - worth} well")
     return int(bool(wrong))

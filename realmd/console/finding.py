@@ -6,7 +6,11 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .look import Paint, wrapped
+
 State = Literal["ok", "warning", "wrong"]
+#: Columns before what is said.
+INDENT = 16
 MARKS = {"ok": "✓", "warning": "!", "wrong": "✗"}
 
 
@@ -18,10 +22,12 @@ class Finding(Struct, frozen=True):
     text: str
     do: str = ""
 
-    def lines(self) -> str:
-        """As people read it."""
-        line = f"{MARKS[self.state]} {self.what:<13} {self.text}"
-        return f"{line}\n    {self.do}" if self.do and self.state != "ok" else line
+    def lines(self, columns: int, paint: Paint) -> str:
+        """As people read it, in so many columns."""
+        head, *rest = wrapped([f"{MARKS[self.state]} {self.what:<13} {self.text}"], columns, INDENT)
+        if self.do and self.state != "ok":
+            rest += [f"{' ' * INDENT}{line}" for line in wrapped([self.do], columns - INDENT, 0)]
+        return "\n".join([paint(head[0], self.state) + head[1:], *rest])
 
 
 def judged(what: str, well: bool, good: str, bad: str, do: str, state: State = "wrong") -> Finding:

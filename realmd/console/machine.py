@@ -12,9 +12,9 @@ from typing import Final
 
 from ..host.descriptors import RESERVED_FILES
 from ..host.resources import PROC, Resources
+from ..primitives.amounts import size
 from ..settings import Config
 from .finding import Finding, judged
-from .screen import size
 from .setup import ENABLED
 
 #: Kernel settings that bursts of clients need, and their least value: what the doors ask `listen` for.

@@ -139,7 +139,7 @@ def scope_of(target: str) -> str:
     if _KEY.fullmatch(target.strip()):
         return "pubkey"
     try:
-        ipaddress.ip_network(target, strict=False)
+        ipaddress.ip_address(target.partition("/")[0])  # a wrong prefix is a network all the same
     except ValueError:
         return "agent"
     return "network"

@@ -6,8 +6,14 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ..primitives.amounts import size, span
+from .look import WIDTH, Paint, colourful, plainly, wrapped
+
 BARS: Final = " ▁▂▃▄▅▆▇█"
-COLOURS: Final = {"ok": "32", "degraded": "33", "failed": "31"}
+#: Columns that a label takes.
+LABEL: Final = 13
+#: What a mark says.
+MARKS: Final = {"✓": "ok", "✗": "wrong"}
 #: Label, field of a sample, unit, and the least value that fills the graph.
 GRAPHS: Final = (
     ("agents", "agents", "", 5.0),
@@ -26,25 +32,6 @@ GRAPHS: Final = (
 )
 
 
-def span(seconds: float) -> str:
-    """A duration as people say it."""
-    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
-    if days:
-        return f"{days} d {hours % 24} h"
-    if hours:
-        return f"{hours} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else f"{int(seconds)} s"
-
-
-def size(count: float) -> str:
-    """Bytes as people say them."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"
-
-
 def graph(values: Sequence[float], width: int, least: float) -> str:
     """The newest `width` values as bars, against the greatest of them, or `least` if that is more."""
     shown = list(values)[-width:]
@@ -53,14 +40,26 @@ def graph(values: Sequence[float], width: int, least: float) -> str:
 
 
 def summary(
-    health: dict[str, Any], metrics: dict[str, float], recent: dict[str, Any], url: str, hidden: str = ""
-) -> Iterator[str]:
+    health: dict[str, Any], metrics: dict[str, float], recent: dict[str, Any], url: str, hidden: str = "",
+    columns: int = WIDTH, paint: Paint = plainly,
+) -> Iterator[str]:  # fmt: skip
     """`realmctl status`: what matters in a dozen lines; `hidden` says why there are no metrics."""
+    state = health.get("status", "?")
+    for line in wrapped(_summary(health, metrics, recent, url, hidden), columns, LABEL):
+        if line.startswith("status "):
+            yield line.replace(state, paint(state, state))
+        else:
+            yield paint(line[0], MARKS[line[0]]) + line[1:] if line[:1] in MARKS else line
+
+
+def _summary(
+    health: dict[str, Any], metrics: dict[str, float], recent: dict[str, Any], url: str, hidden: str
+) -> Iterator[str]:
     yield f"realmd {health.get('version', '?')} at {url}, up {span(health.get('uptime', 0))}"
     yield f"status       {health.get('status', '?')}"
     agents = health.get("agents", {})
     if hidden:
-        yield f"agents       {agents.get('active', 0)} present, {agents.get('total', 0)} known"
+        yield f"agents       {seats(agents)}"
         yield f"figures      none: {hidden}"
     else:
         yield from figures(agents, metrics)
@@ -70,16 +69,19 @@ def summary(
     yield from losses(health)
 
 
+def seats(agents: dict[str, Any]) -> str:
+    """Who is here, as the report of /health counts them."""
+    here, taken, most = agents.get("inhabitants", 0), agents.get("active", 0), agents.get("total", 0)
+    return f"{here} inhabitants, {taken} of {most} seats taken, {agents.get('known', 0)} known"
+
+
 def figures(agents: dict[str, Any], metrics: dict[str, float]) -> Iterator[str]:
     """What the metrics say of this moment."""
 
     def of(name: str) -> float:
         return metrics.get(f"realmd_{name}", 0.0)
 
-    yield (
-        f"agents       {agents.get('active', 0)} present, {of('seats_taken'):.0f} of {of('seats'):.0f} seats "
-        f"taken, {agents.get('total', 0)} known"
-    )
+    yield f"agents       {seats(agents)}"
     yield (
         f"connections  {of('websocket_connections'):.0f} WebSockets (expected: "
         f"{of('connections_expected'):.0f} at most), {of('connections'):.0f} in all, this one too"
@@ -142,5 +144,5 @@ def top(report: dict[str, Any], url: str, width: int, height: int, colour: bool 
     lines += ["", *(checks({"checks": unwell}) if unwell else ["✓ all checks ok"])]
     cut = [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines[:height]]
     if colour and len(cut) > 1:
-        cut[1] = cut[1].replace(status, f"\x1b[{COLOURS.get(status, '0')}m{status}\x1b[0m", 1)
+        cut[1] = cut[1].replace(status, colourful(status, status), 1)
     return cut

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from . import screen
+from . import look, screen
 from .client import Unreachable, add_realm, realm_of
 from .rooms import meant
 
@@ -48,21 +48,29 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"health": health, "metrics": metrics, "recent": recent}))
     else:
-        print("\n".join(screen.summary(health, metrics, recent, realm.url, hidden)))
+        print(
+            "\n".join(screen.summary(health, metrics, recent, realm.url, hidden, look.width(), look.paint()))
+        )
     return WELL if health.get("status") == "ok" else UNWELL
 
 
 def add_top(parser: argparse.ArgumentParser) -> None:
     add_realm(parser)
     parser.add_argument("--once", action="store_true", help="print one picture and end")
+    parser.add_argument("--json", action="store_true", help="print the samples of the last half hour and end")
 
 
 def top(arguments: argparse.Namespace) -> int:
     """Show live how the realm does; `q` ends it."""
     realm = realm_of(arguments)
-    if arguments.once or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if arguments.json or arguments.once or not (sys.stdin.isatty() and sys.stdout.isatty()):
         try:
-            print("\n".join(screen.top(realm.status(), realm.url, 80, 100, colour=False)))
+            report = realm.status()
+            print(
+                json.dumps(report)
+                if arguments.json
+                else "\n".join(screen.top(report, realm.url, 80, 100, False))
+            )
         except Unreachable as error:
             print(meant(str(error), arguments.room), file=sys.stderr)
             return AWAY

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
@@ -58,6 +59,8 @@ class Doors:
         self._reactor = reactor
         self._ports: list[IListeningPort] = []
         self._handed_over = False
+        #: Where the realm is for who is on this machine, whatever its public address is.
+        self.address = ""
 
     def open(self) -> None:
         """Listen: on what was handed over, else where the configuration says."""
@@ -75,6 +78,7 @@ class Doors:
             self.log.warn("{warning}", warning=warning)
         settle_memory()
         number: int = hosts[0].port  # type: ignore[attr-defined]
+        self.address = replace(server, public_url="").url(number)
         self._opened(number)
         announce(self.log, server.url(number))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ def add_nostr(parser: argparse.ArgumentParser) -> None:
         "--import", dest="source", metavar="FILE", help="take this key (nsec or hex); - reads it"
     )
     key.add_argument("--backup", type=Path, metavar="FILE", help="write the secret key to a new file")
+    key.add_argument("--json", action="store_true", help="print the npub and where the key is as JSON")
     key.set_defaults(action=_key)
 
 
@@ -82,7 +84,8 @@ def _key(arguments: argparse.Namespace) -> int:
     if arguments.backup is not None:
         _write_new(arguments.backup, written(secret))
         say(f"the secret key is in {arguments.backup}: keep it where nobody else finds it")
-    say(f"{npub_of(secret)}  ({key.path})")
+    npub = npub_of(secret)
+    say(json.dumps({"npub": npub, "file": str(key.path)}) if arguments.json else f"{npub}  ({key.path})")
     return 0
 
 

@@ -41,9 +41,9 @@ Scope = Literal["agent", "pubkey", "network"]
 
 
 class Desk:
-    """`connections` counts all that are open, `stop` ends the daemon.
+    """`connections` counts all that are open, `address` says where the realm listens on this machine.
 
-    `try_alerts` sends a test alert in every configured way.
+    `stop` ends the daemon, `try_alerts` sends a test alert in every configured way.
     """
 
     log = Logger()
@@ -53,6 +53,7 @@ class Desk:
         realm: Realm,
         gateway: Gateway,
         connections: Callable[[], int],
+        address: Callable[[], str],
         credentials: Credentials,
         drain: Drain,
         audit: Audit,
@@ -64,6 +65,7 @@ class Desk:
         self._world = realm.world
         self._gateway = gateway
         self._connections = connections
+        self._address = address
         self._credentials = credentials
         self._drain = drain
         self._audit = audit
@@ -139,7 +141,8 @@ class Desk:
     def _status(self) -> dict[str, Any]:
         world = self._world
         return {
-            "version": __version__, "agents": world.seats_taken(), "seats": world.limits.max_agents,
+            "version": __version__, "address": self._address(),
+            "agents": world.seats_taken(), "seats": world.limits.max_agents,
             "connections": self._connections(), "websockets": len(self._gateway.connections),
             "sanctions": len(world.tables.sanctions), "storage": world.durable, "draining": self._drain.on,
         }  # fmt: skip
@@ -268,7 +271,9 @@ def network_of(text: str) -> str:
             (address, SOURCE_BITS[address.version]) if address else text, strict=False
         )
     except ValueError:
-        raise refused("malformed", f"{text} is no address or network") from None
+        within = parse(text.partition("/")[0])
+        hint = f": a prefix is /{WIDEST[within.version]} to /{within.max_prefixlen}" if within else ""
+        raise refused("malformed", f"{text} is no address or network{hint}") from None
     if network.prefixlen < WIDEST[network.version]:
         raise refused("malformed", f"{network} is too wide: at least /{WIDEST[network.version]}")
     return str(network)

@@ -11,12 +11,15 @@ from typing import Any, Final
 from twisted.internet.interfaces import IReactorTime
 
 from ..backup import record
+from ..backup.manifest import KINDS
 from ..backup.record import Attempt, Record
 from ..host.clock import time_of_day
 from .checks import Check
 from .metrics import Metrics
 
 _HOUR: Final = 3600
+#: What is tried by itself, each from the start among the metrics.
+_UNTRIED: Final = {**{f"{kind}_backup": 1.0 for kind in KINDS}, "verify": 1.0}
 
 
 class Backups:
@@ -25,6 +28,7 @@ class Backups:
     def __init__(self, folder: Path, clock: IReactorTime) -> None:
         self._folder = folder
         self._clock = clock
+        self._since = time_of_day(clock)
         self._seen: tuple[int, int] | None = None
         self._record = Record()
         #: Why it cannot be read, if it is there.
@@ -69,16 +73,18 @@ class Backups:
             "verify": known.verify_ok.time if known.verify_ok else None,
             "offsite": known.offsite_ok.time if known.offsite_ok else None,
         }
-        return {name: at / 1000 for name, at in times.items() if at is not None}
+        # Without any, age counts from when somebody could have looked: an alert on it must be able to come.
+        known_since = {"database": self._since, "verify": self._since}
+        return known_since | {name: at / 1000 for name, at in times.items() if at is not None}
 
     def watch(self, metrics: Metrics) -> None:
-        """Show what there is at /metrics; what never happened has no value there."""
+        """Show it at /metrics, from the start: what was never done counts as done when the daemon began."""
         metrics.watch_each(
             "realmd_backup_success_timestamp_seconds", "When it last succeeded.", "what", self._succeeded
         )
         metrics.watch_each(
-            "realmd_backup_ok", "1 if the last try succeeded.", "what",
-            lambda: {name.replace(" ", "_"): float(one.ok) for name, one in self._tries()},
+            "realmd_backup_ok", "0 if the last try failed.", "what",
+            lambda: _UNTRIED | {name.replace(" ", "_"): float(one.ok) for name, one in self._tries()},
         )  # fmt: skip
         metrics.watch("realmd_backup_kept", "Backups in their folder.", lambda: self.record.kept)
         metrics.watch("realmd_backup_kept_bytes", "Their size.", lambda: self.record.kept_bytes)

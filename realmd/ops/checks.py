@@ -13,6 +13,8 @@ from ..runtime.periodic import Periodic
 from ..runtime.thinker import Thinker
 from ..storage.store import Store
 
+#: A tick that begins so late (s) is late, however short the interval is.
+LATE = 0.1
 Status = Literal["ok", "degraded", "failed"]
 
 
@@ -29,7 +31,7 @@ def tick_check(lag: float, interval: float, age: float) -> Check:
     figures = {"lagMs": round(lag * 1000, 1), "intervalMs": round(interval * 1000)}
     if age > max(10 * interval, 2.0):
         return Check("failed", f"no tick for {age:.1f} s", figures)
-    if lag > interval:
+    if lag > max(interval, LATE):
         return Check("degraded", f"ticks begin {lag * 1000:.0f} ms late", figures)
     return Check("ok", figures=figures)
 
@@ -61,8 +63,10 @@ def history_check(store: Store) -> Check:
 
 
 def thinker_check(thinker: Thinker) -> Check:
+    """The minds; one that was late once, and thinks again, is no trouble."""
     status = thinker.status()
-    asleep = [name for name, mind in status["minds"].items() if mind["state"] in ("asleep", "stuck")]
+    minds = status["minds"].items()
+    asleep = [name for name, mind in minds if mind["state"] == "stuck" or mind["failedInARow"] > 1]
     if asleep:
         return Check("degraded", f"minds asleep: {', '.join(asleep)}", {"minds": status["minds"]})
     return Check("ok", figures={"minds": len(status["minds"])})

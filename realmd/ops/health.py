@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from .. import __version__
 from ..host.resources import anonymous_bytes, resident_bytes
+from ..runtime.periodic import Periodic
 from ..world.engine import World
 from .checks import Check
 
@@ -20,6 +21,7 @@ class Health:
     """What /health tells.
 
     `checks` are asked each time; the worst decides, and that the realm is not ready counts as failed.
+    Of `agents`, `active` is how many of the `total` seats are taken.
     """
 
     log = Logger()
@@ -29,12 +31,16 @@ class Health:
         world: World,
         connections: Callable[[], int],
         checks: dict[str, Callable[[], Check]],
+        room_id: str,
+        ticking: Periodic,
         clock: IReactorTime,
     ) -> None:
         self.ready = False
         self._world = world
         self._connections = connections
         self._checks = checks
+        self._room_id = room_id
+        self._ticking = ticking
         self._clock = clock
         self._started = clock.seconds()
 
@@ -45,19 +51,27 @@ class Health:
     def report(self) -> dict[str, Any]:
         """The whole answer of /health."""
         checks = {name: self._ask(name) for name in self._checks}
+        world, taken = self._world, self._world.seats_taken()
         worst = max((check.status for check in checks.values()), key=_RANK.__getitem__, default="ok")
         status = worst if self.ready else "failed"
         return {
             "status": status,
             "uptime": int(self._clock.seconds() - self._started),
             "agents": {
-                "active": len(self._world.tables.bodies),
-                "total": len(self._world.tables.profiles),
+                "active": taken,
+                "total": world.limits.max_agents,
+                "inhabitants": len(world.tables.bodies) - taken,
+                "known": len(world.tables.profiles),
             },
             "connections": self._connections(),
             "memory": {"used": _megabytes(resident_bytes()), "heap": _megabytes(anonymous_bytes())},
             "version": __version__,
             "checks": checks,
+            # As the old server had them: WebSockets, ticks so far, and ticks a second.
+            "roomId": self._room_id,
+            "clients": self._connections(),
+            "tick": self._ticking.runs,
+            "tickRate": round(1 / self._ticking.interval),
         }
 
     def _ask(self, name: str) -> Check:

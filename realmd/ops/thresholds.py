@@ -18,6 +18,7 @@ KEEP: Final = 120
 #: Fewer messages than these in `_WINDOW` s are no ground for a share: one of them would be over 1 %.
 FEWEST_MESSAGES: Final = 100
 FEWEST_PINGS: Final = 10
+FEWEST_THOUGHTS: Final = 100
 _WINDOW: Final = 300
 _HOUR: Final = 3600
 
@@ -58,6 +59,7 @@ _DISK: Final = Rest(Share(Level("realmd_disk_free_bytes"), Level("realmd_disk_si
 _MESSAGES: Final = Total(
     (Growth("realmd_websocket_messages_total", _WINDOW), Growth("realmd_http_requests_total", _WINDOW))
 )
+_THOUGHTS: Final = Growth("realmd_mind_thoughts_total", 600, each="agent")
 _PINGS: Final = Growth("realmd_websocket_ping_seconds_count", _WINDOW)
 _BACKUP: Final = Age("realmd_backup_success_timestamp_seconds", "what", "database")
 _BACK_UP: Final = "Run `realmctl backup`; see whether its timers run: systemctl list-timers 'realm-server*'."
@@ -135,9 +137,15 @@ THRESHOLDS: Final = (
     ),
     Threshold(
         name="thinker", severity="warning", unit="",
-        quantity=Growth("realmd_mind_respawns_total", 600, each="agent"), level=5.0, lasting=0,
+        quantity=Growth("realmd_mind_failures_total", 600, each="agent"), level=5.0, lasting=0,
         summary="minds of inhabitants keep failing",
-        advice="`realmctl logs --grep mind` says which and why; on a busy machine raise think.budget_ms.",
+        advice="A defect: `realmctl logs --grep thought` says which mind, and has the traceback.",
+    ),
+    Threshold(
+        name="thoughts_late", severity="warning", unit="%", level=0.05, lasting=0,
+        quantity=Share(Growth("realmd_mind_overruns_total", 600, each="agent"), _THOUGHTS),
+        least=(_THOUGHTS, FEWEST_THOUGHTS), summary="over 5 % of the inhabitants' thoughts take too long",
+        advice="CPU is short, or a mind loops: `realmctl logs --grep overrun`; else raise think.budget_ms.",
     ),
     Threshold(
         name="files", severity="warning", unit="%", level=0.85, lasting=60,

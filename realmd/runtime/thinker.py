@@ -221,6 +221,7 @@ class Thinker(MultiService):
             "failures": one.failures,
             "overruns": one.overruns,
             "respawns": one.respawns,
+            "failedInARow": one.strikes if one.asleep_until is not None else 0,
             "skipped": one.skipped,
             "unheard": one.unheard,
             "lastMs": round(one.last_ms, 3),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import tomllib
 from typing import Any, get_args
 
 import msgspec
@@ -174,6 +175,20 @@ def render(config: Config) -> str:
     if config.ignored and config.log.level == "debug":
         lines += ["", f"# ignored: {one_line(', '.join(config.ignored))}"]
     return "\n".join(lines) + "\n"
+
+
+def values(config: Config) -> dict[str, dict[str, Any]]:
+    """The effective configuration as data: section → key → its value and where it is from; secrets masked."""
+    found: dict[str, dict[str, Any]] = {}
+    for section, cls in SECTIONS.items():
+        for setting in settings_of(section, cls):
+            told = shown(setting.path, getattr(getattr(config, section), setting.key))
+            origin = str(config.origins.get(setting.path, Origin("default")))
+            found.setdefault(section, {})[setting.key] = {
+                "value": tomllib.loads(f"v = {told}")["v"],
+                "from": origin,
+            }
+    return found
 
 
 def one_line(text: str) -> str:

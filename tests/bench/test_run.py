@@ -138,7 +138,7 @@ def test_without_its_packages_it_says_how_to_get_them(
     """The load tool is an extra; who lacks it is told the command that installs it."""
     monkeypatch.setitem(sys.modules, "picows", None)
     assert main(["bench"]) == 2
-    assert "pip install 'realmd[bench]'" in capsys.readouterr().err
+    assert "pip install -e '.[bench]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

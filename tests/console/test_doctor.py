@@ -23,6 +23,7 @@ from realmd.backup.record import Attempt
 from realmd.console import machine, reach, upkeep
 from realmd.console.client import Realm
 from realmd.console.finding import Finding
+from realmd.console.look import colourful, plainly
 from tests.realm import config
 
 NOW = 1_700_000_000
@@ -109,7 +110,7 @@ def test_backups_that_are_missing_old_failed_or_untried(tmp_path: Path) -> None:
     record.note_backup(folder, "database", Attempt(1000 * NOW, False, error="disk full"))
     record.note_verify(folder, Attempt(1000 * NOW, False, error="hash differs"))
     record.note_offsite(folder, Attempt(1000 * NOW, False, error="rclone ended with 1"))
-    told = "\n".join(f.lines() for f in upkeep.backups(given, NOW) if f.state == "wrong")
+    told = "\n".join(f.lines(100, plainly) for f in upkeep.backups(given, NOW) if f.state == "wrong")
     for cause in ("database backup failed: disk full", "rclone ended with 1", "hash differs"):
         assert cause in told
 
@@ -168,8 +169,13 @@ def test_a_hung_realm_is_restarted(tmp_path: Path) -> None:
 
 def test_what_was_looked_at_stands_apart_from_what_was_found() -> None:
     """However long the one, a space comes before the other."""
-    assert Finding("configuration", "ok", "/etc/x").lines() == "✓ configuration /etc/x"
-    assert Finding("disk", "ok", "full").lines() == "✓ disk          full"
+    assert Finding("configuration", "ok", "/etc/x").lines(80, plainly) == "✓ configuration /etc/x"
+    assert Finding("disk", "ok", "full").lines(80, plainly) == "✓ disk          full"
+    bad = Finding("disk", "wrong", "it is full and nothing more can be written", "rm -r /tmp/*")
+    assert bad.lines(40, colourful).splitlines() == [
+        "\x1b[31m✗\x1b[0m disk          it is full and nothing",
+        "                more can be written", "                rm -r /tmp/*",
+    ]  # fmt: skip
 
 
 def a_certificate(folder: Path, days: float) -> tuple[ssl.SSLContext, ssl.SSLContext]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realmd.console import screen
+from realmd.console.look import colourful
 
 HEALTH: dict[str, Any] = {
-    "status": "degraded", "uptime": 93_784, "version": "3.0.0", "agents": {"active": 5, "total": 9},
+    "status": "degraded", "uptime": 93_784, "version": "3.0.0",
+    "agents": {"active": 1, "total": 50, "inhabitants": 4, "known": 9},
     "checks": {
         "tick": {"status": "ok", "figures": {}},
         "alerts": {"status": "degraded", "reason": "disk (warning): over 80 % full"},
@@ -40,7 +43,8 @@ def test_status_is_one_screen() -> None:
     assert max(map(len, lines)) <= 80
     text = "\n".join(lines)
     for said in (
-        "realmd 3.0.0 at http://127.0.0.1:18800, up 1 d 2 h", "degraded", "5 present, 1 of 50 seats taken",
+        "realmd 3.0.0 at http://127.0.0.1:18800, up 1 d 2 h", "degraded",
+        "4 inhabitants, 1 of 50 seats taken, 9 known",
         "3 WebSockets (expected: 75 at most), 4 in all, this one too", "86 MiB of 100 MiB (86 %)",
         "3.0 GiB free of 20.0 GiB (85 % full)", "0.50 ms a tick, 3 missed", "NOT available",
         "in the last 5 min", "81.5 % of one core", "no commit", "30.00 ms a ping",
@@ -50,13 +54,27 @@ def test_status_is_one_screen() -> None:
         assert said in text
 
 
+def test_status_in_colour_says_the_same_and_breaks_at_words() -> None:
+    """A terminal shows what is well in green; what is longer than a line goes on below what it says."""
+    long = {
+        **HEALTH,
+        "checks": {"alerts": {"status": "degraded", "reason": "disk (warning): " + "word " * 30}},
+    }
+    plain = list(screen.summary(long, METRICS, RECENT, "http://[::1]:1", columns=60))
+    painted = list(screen.summary(long, METRICS, RECENT, "http://[::1]:1", columns=60, paint=colourful))
+    assert [re.sub(r"\x1b\[\d*m", "", line) for line in painted] == plain
+    assert painted[1] == "status       \x1b[33mdegraded\x1b[0m"
+    assert max(map(len, plain)) <= 60
+    assert plain[-1].startswith(" " * 13 + "word")
+
+
 def test_status_without_metrics() -> None:
     """Behind a proxy that hides /metrics it is all that is told elsewhere, and why there is no more."""
     hidden = "https://realm.example/metrics answers 404"
     lines = list(screen.summary(HEALTH, {}, RECENT, "https://realm.example", hidden))
     assert lines[1:5] == [
-        "status       degraded", "agents       5 present, 9 known", f"figures      none: {hidden}",
-        "in the last 5 min:",
+        "status       degraded", "agents       4 inhabitants, 1 of 50 seats taken, 9 known",
+        f"figures      none: {hidden}", "in the last 5 min:",
     ]  # fmt: skip
     assert not any("memory" in line for line in lines)
 

@@ -137,10 +137,17 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "two minds fail three times each within ten minutes",
-        {'realmd_mind_respawns_total{agent="daily"}': [minutes(0, 1), (3, 1), minutes(0, 2)],
-         'realmd_mind_respawns_total{agent="trade"}': [minutes(0, 2), (3, 1), minutes(0, 1)]},
+        {'realmd_mind_failures_total{agent="daily"}': [minutes(0, 1), (3, 1), minutes(0, 2)],
+         'realmd_mind_failures_total{agent="trade"}': [minutes(0, 2), (3, 1), minutes(0, 1)]},
         {1.75: set(), 2.25: {"thinker:warning"}},
-        add=('realmd_mind_respawns_total{agent="daily"}', 'realmd_mind_respawns_total{agent="trade"}'),
+        add=('realmd_mind_failures_total{agent="daily"}', 'realmd_mind_failures_total{agent="trade"}'),
+    ),
+    Scenario(
+        "three of two hundred thoughts take too long, which is nothing, and then every second one",
+        {'realmd_mind_overruns_total{agent="daily"}': [minutes(0, 1), (3, 1), minutes(0, 2), minutes(8, 2)],
+         'realmd_mind_thoughts_total{agent="daily"}': [minutes(15, 6)]},
+        {2.75: set(), 5.75: {"thoughts_late:warning"}},
+        add=('realmd_mind_overruns_total{agent="daily"}', 'realmd_mind_thoughts_total{agent="daily"}'),
     ),
     Scenario(
         "file descriptors run out",

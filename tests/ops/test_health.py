@@ -34,7 +34,9 @@ class Asked:
 def health(**checks: Callable[[], Check]) -> tuple[Health, Clock, Clockwork]:
     works, clock = Clockwork(), Clock()
     clock.advance(100)
-    made = Health(works.world, lambda: 7, checks, clock)
+    made = Health(
+        works.world, lambda: 7, checks, "a-room", Periodic("tick", 0.1, lambda _: None, clock), clock
+    )
     made.ready = True
     return made, clock, works
 
@@ -92,7 +94,9 @@ def test_the_shape_that_old_monitors_read() -> None:
     clock.advance(12.7)
     _, report = ask(made, b"/health")
     assert report["uptime"] == 12
-    assert report["agents"] == {"active": 2, "total": 3}
+    assert report["agents"] == {"active": 2, "total": 50, "inhabitants": 0, "known": 3}
+    old = {key: report[key] for key in ("roomId", "clients", "tick", "tickRate")}
+    assert old == {"roomId": "a-room", "clients": 7, "tick": 0, "tickRate": 10}
     assert report["connections"] == 7
     assert [size.removesuffix("MB").isdigit() for size in report["memory"].values()] == [True, True]
     assert set(report["memory"]) == {"used", "heap"}

@@ -154,7 +154,7 @@ def test_a_mind_that_raises_sleeps_longer_each_time_and_is_respawned_fresh() -> 
     assert stage.said()[-1][1] in ("41", "42")
     assert stage.one() | {"lastMs": 0, "asleepFor": 0} == {
         "state": "asleep", "thoughts": 0, "failures": 5, "overruns": 0, "respawns": 4,
-        "skipped": 0, "unheard": 0, "lastMs": 0, "asleepFor": 0,
+        "skipped": 0, "unheard": 0, "lastMs": 0, "asleepFor": 0, "failedInARow": 5,
     }  # fmt: skip
     assert stage.thinker.status()["ok"] is False
     idle = [c for _, c in stage.out if isinstance(c, WorldAction)]
