@@ -10,9 +10,9 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
-from ..gateway.limits import HOUR, NETWORK_REGISTRATIONS, Rate, Table
 from ..host.clock import milliseconds
 from ..ops.metrics import Metrics
+from ..primitives.bucket import Rate, Table
 from ..runtime.daemon import Stage
 from ..runtime.periodic import Periodic
 from ..runtime.realm import Realm
