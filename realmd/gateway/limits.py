@@ -170,10 +170,13 @@ class RateLimits:
         if peer.local:
             return None
         now = self.clock.seconds()
-        wait = self._registering.take(peer.source, 1.0, now)
-        wait = wait or self._networks_registering.take(peer.network, 1.0, now)
+        # The network first: who has nothing of it left takes no place among the addresses, either.
+        wait = self._networks_registering.take(peer.network, 1.0, now)
         if not wait:
-            return None
+            wait = self._registering.take(peer.source, 1.0, now)
+            if not wait:
+                return None
+            self._networks_registering.owe(peer.network, -1.0, now)  # it was not taken after all
         self.refused["registrations"] += 1
         return Refusal("registrations", wait)
 

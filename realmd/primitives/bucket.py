@@ -20,7 +20,7 @@ ROUNDING: Final = 1e-7
 
 
 class Rate(Struct, frozen=True):
-    """`per_second` on average, `burst` at once; `longest_debt` (s) is what it takes to pay all that may be owed."""
+    """`per_second` on average, `burst` at once; what may be owed is paid in `longest_debt` s."""
 
     per_second: float
     burst: float
