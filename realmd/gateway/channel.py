@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web import http
 
 from ..host.network import Losses
-from .budget import Account, held_by
+from .account import Account, held_by
 from .crowd import Crowd
 from .guard import Guard
 from .head import Head
@@ -277,7 +277,7 @@ class Channel(http.HTTPChannel):
         return transport
 
     def speaks(self) -> bool:
-        """See `budget.Holder`, with the next two."""
+        """See `account.Holder`, with the next two."""
         return self.agent
 
     def in_transport(self) -> int:

@@ -17,8 +17,9 @@ from ..settings.limits import Limits
 from ..settings.server import Server
 from ..world.caller import Caller
 from ..world.commands import Command, PlayerJoin, Register
+from .account import GONE, Account, Holder
 from .bans import Bans
-from .budget import GONE, Account, Budget, Holder
+from .budget import Budget
 from .certificates import Certificates
 from .certificates import figures as tls_figures
 from .crowd import Crowd

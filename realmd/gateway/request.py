@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from ..primitives.errors import REFUSALS
-from .budget import PIECE, Account
+from .account import PIECE, Account
 from .head import Head
 from .limits import Throttle
 from .peers import Peer

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from .budget import PIECE, Account
+from .account import PIECE, Account
 
 #: What of a packed file is unpacked at once (bytes); what zlib leaves of it, it copies.
 _PACKED: Final = 8192

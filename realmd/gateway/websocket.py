@@ -72,6 +72,7 @@ class Connection(Wire):
         factory = self.factory
         deflate = self._perMessageCompress is not None
         self.account = factory.guard.account(self, self.client)
+        self._visitor = Visitor("websocket", self.client, self.caller, self.throttle, self.account)
         self.dialect = DIALECTS[self.websocket_protocol_in_use == BATCH, deflate]
         self.agents: set[str] = set()
         self.outbox = Outbox(
@@ -195,8 +196,7 @@ class Connection(Wire):
 
     def serve(self, ask: Ask, reply: Callable[[Answer], None], *, quietly: bool = False) -> None:
         """See `Guard.serve`."""
-        by = Visitor("websocket", self.client, self.caller, self.throttle, self.account)
-        self.factory.guard.serve(ask, reply, by, quietly=quietly)
+        self.factory.guard.serve(ask, reply, self._visitor, quietly=quietly)
 
     def refused(self, answer: Answer) -> None:
         """Tell of a refusal where nothing can be acknowledged."""

@@ -13,7 +13,7 @@ from ..host.network import Losses, Sparing
 from ..primitives.errors import REFUSALS
 from ..protocol import encode
 from ..world.caller import Caller
-from .budget import Account, held_by
+from .account import Account, held_by
 from .frames import Frames, Reading
 from .limits import Throttle
 from .outbox import Outbox
@@ -172,11 +172,11 @@ class Wire(Frames):
     # -- ending ------------------------------------------------------------------------
 
     def in_transport(self) -> int:
-        """See `budget.Holder`."""
+        """See `account.Holder`."""
         return held_by(self.transport)
 
     def evict(self) -> None:
-        """See `budget.Holder`.  Who does not read would not read a close frame either."""
+        """See `account.Holder`.  Who does not read would not read a close frame either."""
         self.outbox.stopProducing()
         self.left()
         self.transport.abortConnection()

@@ -111,10 +111,11 @@ class Wishes:
         def reply(answer: Answer) -> None:
             if answer.fields["ok"]:
                 client.tell("playerJoined", agentId=player)
-            else:
+                return
+            if client.player == player:
                 client.player = None
-                client.speak_no_more_for(player)
-                client.refused(answer)
+            client.speak_no_more_for(player)
+            client.refused(answer)
 
         client.player = player
         try:
@@ -122,7 +123,7 @@ class Wishes:
         except Fault:
             client.player = None
             raise
-        if client.player is not None:  # not refused at once
+        if client.player == player:  # it was not refused at once
             client.speak_for(player)
 
     def _play(self, client: Client, wish: classic.Wish, mark: str | int | None) -> None:
