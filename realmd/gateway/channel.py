@@ -5,7 +5,7 @@ What a request means is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -44,10 +44,17 @@ class Listener(Protocol):
     crowd: Crowd
     losses: Losses
     request_timeout: float
-    channels: set[Any]
-    opened: Callable[[Any], None]
-    closed: Callable[[IAddress], None]
-    late: Callable[[Any], None]
+    #: Connections that are still HTTP.
+    channels: set[Channel]
+
+    def opened(self, channel: Channel) -> None:
+        """A connection that may send its first request."""
+
+    def closed(self, address: IAddress) -> None:
+        """A connection from `address` ended, as HTTP or as the WebSocket that it became."""
+
+    def late(self, channel: Channel) -> None:
+        """A request was not complete in time."""
 
 
 class Exchange(http.Request):
