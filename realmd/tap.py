@@ -22,10 +22,10 @@ from .gateway import exposure, reports
 from .gateway.bans import Bans
 from .gateway.callers import Callers
 from .gateway.certificates import CertificateError, Certificates
+from .gateway.factory import DoorFactory
 from .gateway.frames import Bounds
 from .gateway.guard import Guard
 from .gateway.http import Door
-from .gateway.listener import DoorFactory
 from .gateway.listening import Doors
 from .gateway.page import Page
 from .gateway.websocket import Gateway

@@ -27,7 +27,7 @@ from .turns import Lane
 MOST_DIGITS: Final = 18
 
 
-class Doors(Site, Protocol):
+class Answering(Site, Protocol):
     """What answers requests."""
 
     body_bytes: int
@@ -40,7 +40,7 @@ class Doors(Site, Protocol):
 class Listener(Protocol):
     """What a connection needs of the listening side."""
 
-    door: Doors
+    door: Answering
     crowd: Crowd
     losses: Losses
     request_timeout: float

@@ -14,8 +14,10 @@ from twisted.logger import Logger
 
 from .. import __version__
 from ..settings.server import Server
+from .exposure import warnings
+from .factory import DoorFactory
 from .guard import Guard
-from .http import Door, DoorFactory
+from .http import Door
 from .peers import UNIX
 from .turns import bound
 from .websocket import Gateway
@@ -71,7 +73,7 @@ class Doors:
         hosts = [port.getHost() for port in self._ports]
         for port in self._ports:
             bound(port)
-        for warning in self._guard.warnings(*(getattr(host, "host", UNIX) for host in hosts)):
+        for warning in warnings(server, *(getattr(host, "host", UNIX) for host in hosts)):
             self.log.warn("{warning}", warning=warning)
         settle_memory()
         number: int = hosts[0].port  # type: ignore[attr-defined]
