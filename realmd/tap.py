@@ -22,8 +22,6 @@ from .gateway import exposure, reports
 from .gateway.bans import Bans
 from .gateway.callers import Callers
 from .gateway.certificates import CertificateError, Certificates
-from .gateway.factory import DoorFactory
-from .gateway.frames import Bounds
 from .gateway.guard import Guard
 from .gateway.http import Door
 from .gateway.listening import Doors
@@ -243,15 +241,12 @@ def websockets(ground: Ground, core: Core, front: Front) -> Sockets:
     places = min(server.max_connections, max(raise_file_limit() - RESERVED_FILES, 16))
     peers = exposure.peers_of(server)
     bans = Bans(core.world, peers, reactor)
-    guard = Guard(
-        front.realm, server, config.limits, peers, bans, frozenset(page.pages()), places, reactor,
-        certificates, config.alerts.memory_mb,
-    )  # fmt: skip
+    files = frozenset(page.pages())
+    guard = Guard(front.realm, config, peers, bans, files, places, certificates, reactor)
     callers = Callers(front.credentials, lambda: front.realm.room.public_url, reactor)
     gateway = Gateway(
-        front.realm, core.fanout, callers, guard, Bounds.of(server), ground.metrics.ping, reactor,
-        ground.dice(0x5EED),
-    )  # fmt: skip
+        front.realm, core.fanout, callers, guard, server, ground.metrics.ping, reactor, ground.dice(0x5EED)
+    )
     store, relayed = Asks(core.store), guard.serve_relayed
     ears = listening.listening(config, front.realm, relayed, front.bridge, front.portal, store, reactor)
     core.journal.listen(ears.remote.publish)
@@ -297,7 +292,6 @@ def http(ground: Ground, front: Front, sockets: Sockets, watch: Watch) -> Doors:
         front.realm, sockets.gateway, sockets.callers, sockets.guard, pages, server.body_bytes,
         server.cors_origins, sockets.page.missing,
     )  # fmt: skip
-    factory = DoorFactory(door, reactor, server.idle_timeout_s, server.handshake_timeout_s)
 
     def opened(port: int) -> None:
         front.realm.learn(public_url=server.url(port))
@@ -310,9 +304,7 @@ def http(ground: Ground, front: Front, sockets: Sockets, watch: Watch) -> Doors:
         health.welcome(False)
         front.realm.intake.close()
 
-    return Doors(
-        door, factory, sockets.gateway, sockets.guard, server, systemd.adopted, opened, closing, reactor
-    )
+    return Doors(door, sockets.gateway, sockets.guard, server, systemd.adopted, opened, closing, reactor)
 
 
 def operators_desk(

@@ -13,8 +13,7 @@ from ..primitives.errors import Fault, Rejection
 from ..primitives.figures import Figures
 from ..protocol.classic import Ask
 from ..runtime.realm import Answer, Realm, refusal
-from ..settings.limits import Limits
-from ..settings.server import Server
+from ..settings import Config
 from ..world.caller import Caller
 from ..world.commands import Command, PlayerJoin, Register
 from .account import GONE, Account, Holder
@@ -52,25 +51,23 @@ class Visitor(Struct, eq=False):
 
 
 class Guard:
-    """The one way in to `realm`.  Keeps the settings of [server] and [limits].
+    """The one way in to `realm`.  Keeps what `config` says under [server] and [limits].
 
-    `files` are paths that cost next to nothing.  `most` is how many connections there may be, `memory_mb`
-    what the process may use; 0: as the machine says.
+    `files` are paths that cost next to nothing, `most` is how many connections there may be.
     """
 
     def __init__(
         self,
         realm: Realm,
-        server: Server,
-        limits: Limits,
+        config: Config,
         peers: Peers,
         bans: Bans,
         files: frozenset[bytes],
         most: int,
-        clock: IReactorTime,
         certificates: Certificates | None,
-        memory_mb: int,
+        clock: IReactorTime,
     ) -> None:
+        server, limits = config.server, config.limits
         self._realm = realm
         self._server = server
         self._limits = limits
@@ -85,7 +82,7 @@ class Guard:
         self.rates = RateLimits(limits, clock)
         self.crowd = Crowd(limits, most, peers, self.rates, clock)
         self.turns = Turns(clock)
-        self.budget = Budget.of(limits, server.outbox_bytes, memory_limit(memory_mb), clock)
+        self.budget = Budget.of(limits, server.outbox_bytes, memory_limit(config.alerts.memory_mb), clock)
         self.offences = Offences(clock)
         self.misdirected = self.busy = 0
         self._asked = 0

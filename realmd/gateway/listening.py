@@ -40,7 +40,6 @@ class Doors:
     def __init__(
         self,
         door: Door,
-        factory: DoorFactory,
         gateway: Gateway,
         guard: Guard,
         server: Server,
@@ -50,7 +49,7 @@ class Doors:
         reactor: Any,
     ) -> None:
         self.door = door
-        self.factory = factory
+        self.factory = DoorFactory(door, reactor, server.idle_timeout_s, server.handshake_timeout_s)
         self._gateway = gateway
         self._guard = guard
         self._server = server

@@ -22,6 +22,7 @@ from ..protocol.classic import Ask
 from ..protocol.dialects import BATCH, CLASSIC, DIALECTS
 from ..runtime.fanout import Fanout
 from ..runtime.realm import Answer, Realm
+from ..settings.server import Server
 from ..world import commands
 from ..world.caller import Caller
 from ..world.commands import Command
@@ -235,7 +236,7 @@ class Gateway(WebSocketServerFactory):
         fanout: Fanout,
         callers: Callers,
         guard: Guard,
-        bounds: Bounds,
+        server: Server,
         pong: Callable[[float], None],
         clock: IReactorTime,
         rng: random.Random,
@@ -245,7 +246,7 @@ class Gateway(WebSocketServerFactory):
         self.fanout = fanout
         self.guard = guard
         self.offences = guard.offences
-        self.bounds = bounds
+        self.bounds = bounds = Bounds.of(server)
         self.clock = clock
         self.wishes = Wishes(fanout, callers, rng)
         self.show = callers.show
