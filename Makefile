@@ -15,7 +15,7 @@ export PIP_NO_INPUT := 1
 # Processes that run tests at once: one with the browser, one with the sieges, one with the rest.
 WORKERS ?= 3
 # Those whose promises need no process, browser or attack.
-QUICK := tests/world tests/protocol tests/identity tests/runtime tests/storage tests/test_*.py
+QUICK := tests/primitives tests/world tests/protocol tests/identity tests/runtime tests/storage tests/test_*.py
 
 .PHONY: help run test quick lint types pytest screens deb repo package-test test-trixie format clean
 .DELETE_ON_ERROR:

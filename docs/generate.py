@@ -14,21 +14,21 @@ from typing import Any, Final
 
 from msgspec import NODEFAULT, Struct, inspect
 
+from realmd.gateway.channel import Channel
 from realmd.gateway.crowd import GRACE, LEAST_WAIT
+from realmd.gateway.frames import PASSED_OVER
 from realmd.gateway.limits import (
     FILE_COST,
     FLOOD_WINDOW,
     HEAVY_COST,
-    LONGEST_DEBT,
     LONGEST_WAIT,
     NETWORK_REGISTRATIONS,
     PIECE,
 )
-from realmd.gateway.request import Channel
-from realmd.gateway.websocket import MAX_LINKS, PLAYER_NAME
-from realmd.gateway.wire import PASSED_OVER
+from realmd.gateway.wishes import MOST_LINKS, PLAYER_NAME
 from realmd.host.descriptors import RESERVED_FILES
 from realmd.ops.thresholds import THRESHOLDS
+from realmd.primitives.bucket import LONGEST_DEBT
 from realmd.primitives.errors import REFUSALS
 from realmd.protocol import classic
 from realmd.protocol.dialects import WINDOW_BITS, WORTH_DEFLATING
@@ -203,7 +203,7 @@ def limits() -> str:
         ("Bytes of the entries of a list in one answer", f"{LIST_BYTES}"),
         ("Public events kept in memory", f"the newest {history[0]}; older ones are read from the store"),
         ("Events that may wait for the store", f"{BACKLOG}, else ``storage_unavailable``"),
-        ("Agents that one WebSocket speaks for", f"{MAX_LINKS}; further ones are obeyed, but not linked"),
+        ("Agents that one WebSocket speaks for", f"{MOST_LINKS}; further ones are obeyed, but not linked"),
         ("Radius of an area of interest", f"{grid.radius:g} units, in cells of {grid.size:g}"),
         ("Distance at which a station's holder has walked off", f"{REACH:g} units"),
         ("Distance at which a walk to an agent ends", f"{BESIDE:g} units"),

@@ -18,22 +18,22 @@ from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, Logger
 
 from .backup.record import NAME as BACKUP_RECORD
-from .gateway import reports
+from .gateway import exposure, reports
 from .gateway.bans import Bans
 from .gateway.callers import Callers
 from .gateway.certificates import CertificateError, Certificates
 from .gateway.guard import Guard
-from .gateway.http import Door, DoorFactory
+from .gateway.http import Door
 from .gateway.listening import Doors
 from .gateway.page import Page
 from .gateway.websocket import Gateway
-from .gateway.wire import Bounds
 from .host import logs
 from .host.clock import make_steady, milliseconds
 from .host.descriptors import RESERVED_FILES, raise_file_limit
 from .nostr import assembly as nostr
 from .nostr import listening
 from .nostr.bridge.bridge import Bridge
+from .nostr.bridge.worlds import Portal
 from .operator.audit import FILE as AUDIT_FILE
 from .operator.audit import Audit
 from .operator.control import ControlSocket
@@ -114,7 +114,7 @@ def build(config: Config, atlas: Atlas, reactor: Any, observer: ILogObserver | N
         chores(ground, core, front, sockets, watch),
         Stage.of("minds", core.threads, core.thinker),
         Stage("doors", doors.open, lambda: Deferred.fromCoroutine(doors.close())),
-        listening.stage(front.ears, reactor),
+        listening.stage(sockets.ears, reactor),
         Stage("control", control.open, lambda: Deferred.fromCoroutine(control.close())),
         notifier.stage(reactor),
     ):
@@ -198,8 +198,8 @@ class Front(NamedTuple):
 
     realm: Realm
     credentials: Credentials
+    portal: Portal
     bridge: Bridge
-    ears: listening.Listening
 
 
 def front_desk(ground: Ground, core: Core) -> Front:
@@ -216,14 +216,12 @@ def front_desk(ground: Ground, core: Core) -> Front:
         config.server.port, credentials, portal.listings,
     )  # fmt: skip
     bridge = nostr.bridge(config, realm, core.journal, Publications(core.store), links, reactor)
-    ears = listening.listening(config, realm, bridge, portal, Asks(core.store), reactor)
     core.journal.listen(bridge.hear)
-    core.journal.listen(ears.remote.publish)
-    return Front(realm, credentials, bridge, ears)
+    return Front(realm, credentials, portal, bridge)
 
 
 class Sockets(NamedTuple):
-    """The guard before all doors, and the WebSocket door."""
+    """The guard before all doors, the WebSocket door, and who listens to relays."""
 
     certificates: Certificates | None
     page: Page
@@ -231,6 +229,7 @@ class Sockets(NamedTuple):
     guard: Guard
     callers: Callers
     gateway: Gateway
+    ears: listening.Listening
 
 
 def websockets(ground: Ground, core: Core, front: Front) -> Sockets:
@@ -240,17 +239,18 @@ def websockets(ground: Ground, core: Core, front: Front) -> Sockets:
     certificates = Certificates.of(server, reactor)
     page = Page(Path(__file__).parent / "web")
     places = min(server.max_connections, max(raise_file_limit() - RESERVED_FILES, 16))
-    guard = Guard(server, config.limits, places, reactor, certificates, config.alerts.memory_mb)
-    guard.bans = bans = Bans(core.world, guard.peers, reactor)
-    guard.files = frozenset(page.pages())
+    peers = exposure.peers_of(server)
+    bans = Bans(core.world, peers, reactor)
+    files = frozenset(page.pages())
+    guard = Guard(front.realm, config, peers, bans, files, places, certificates, reactor)
     callers = Callers(front.credentials, lambda: front.realm.room.public_url, reactor)
     gateway = Gateway(
-        front.realm, core.fanout, reactor, ground.dice(0x5EED), Bounds.of(server), guard.crowd.leave, callers,
-        guard,
-    )  # fmt: skip
-    gateway.limit(server.handshake_timeout_s, server.ping_interval_s, server.ping_timeout_s)
-    gateway.on_pong = ground.metrics.ping
-    return Sockets(certificates, page, bans, guard, callers, gateway)
+        front.realm, core.fanout, callers, guard, server, ground.metrics.ping, reactor, ground.dice(0x5EED)
+    )
+    store, relayed = Asks(core.store), guard.serve_relayed
+    ears = listening.listening(config, front.realm, relayed, front.bridge, front.portal, store, reactor)
+    core.journal.listen(ears.remote.publish)
+    return Sockets(certificates, page, bans, guard, callers, gateway, ears)
 
 
 class Watch(NamedTuple):
@@ -293,7 +293,6 @@ def http(ground: Ground, front: Front, sockets: Sockets, watch: Watch) -> Doors:
         front.realm, sockets.gateway, sockets.callers, sockets.guard, pages, server.body_bytes,
         server.cors_origins, sockets.page.missing,
     )  # fmt: skip
-    factory = DoorFactory(door, reactor, server.idle_timeout_s, server.handshake_timeout_s)
 
     def opened(port: int) -> None:
         front.realm.learn(public_url=server.url(port))
@@ -306,9 +305,7 @@ def http(ground: Ground, front: Front, sockets: Sockets, watch: Watch) -> Doors:
         health.welcome(False)
         front.realm.intake.close()
 
-    return Doors(
-        door, factory, sockets.gateway, sockets.guard, server, systemd.adopted, opened, closing, reactor
-    )
+    return Doors(door, sockets.gateway, sockets.guard, server, systemd.adopted, opened, closing, reactor)
 
 
 def operators_desk(
@@ -384,7 +381,7 @@ def count(metrics: Metrics, core: Core, front: Front, sockets: Sockets, doors: D
         metrics.watch_all(part.figures())
     guard.watch_each(metrics.watch_each)
     nostr.watch(front.bridge, metrics)
-    listening.watch(front.ears, metrics)
+    listening.watch(sockets.ears, metrics)
     core.thinker.watch_each(metrics.watch_each)
     metrics.watch_all(figures(core.world, core.ticking, core.loop))
     metrics.watch_each(

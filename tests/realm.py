@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 
 from realmd import settings, tap
 from realmd.gateway import listening
-from realmd.gateway.http import DoorFactory
+from realmd.gateway.factory import DoorFactory
 from realmd.gateway.websocket import Gateway
 from realmd.runtime.daemon import Daemon
 from realmd.settings.reading import Config

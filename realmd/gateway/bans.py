@@ -9,13 +9,13 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from ..host.network import Sparing
+from ..primitives.bucket import Bucket, Rate
 from ..primitives.errors import Fault
 from ..primitives.figures import Figures
 from ..runtime.realm import refusal
 from ..world.engine import World
 from ..world.model import Sanction
 from ..world.rules.sanctions import told
-from .limits import Bucket, Rate
 from .peers import UNIX, Peer, Peers, plain
 
 #: Connections of banned addresses that are told why, a second; those beyond are cut without a word.

@@ -18,6 +18,7 @@ from ..primitives.errors import Fault, Unproven
 from ..protocol.classic import token_in
 from ..runtime.credentials import Credentials
 from ..world.caller import Caller
+from .head import Head
 from .peers import Peer
 from .request import Request
 
@@ -37,8 +38,8 @@ class Callers:
         since = milliseconds(clock) // 1000 * 1000
         self._replays.forget(since - LIFE, since - 1)
 
-    def of(self, request: Request, body: bytes = b"") -> Caller:
-        """Who sends `request`: by its peer, its Authorization header, and the token in its `body`.
+    def of(self, request: Request) -> Caller:
+        """Who sends `request`: by its peer, its Authorization header, and the token in its body.
 
         The header is a Bearer token (RFC 6750) or a Nostr event (NIP-98); other schemes are passed
         over, they may be a proxy's.  Raises `Unproven`, and `Fault` for a body that is no JSON.
@@ -47,23 +48,23 @@ class Callers:
         caller = Caller(local=peer.local, address=peer.address)
         if not peer.local:
             caller.source, caller.network = peer.source, peer.network
-        if (header := request.getHeader(b"authorization")) is not None:
-            self._authorize(caller, header, request, body)
-        if (token := token_in(body)) is not None:
+        if (header := request.head.get(b"authorization")) is not None:
+            self._authorize(caller, header, request)
+        if (token := token_in(request.body)) is not None:
             self.show(caller, token)
         return caller
 
-    def _authorize(self, caller: Caller, header: bytes, request: Request, body: bytes) -> None:
+    def _authorize(self, caller: Caller, header: bytes, request: Request) -> None:
         scheme = header.partition(b" ")[0].lower()
         text = header.decode("latin-1").strip()
         if scheme == b"bearer":
             self.show(caller, text[len("bearer") :].strip())
         elif scheme == b"nostr":
-            url = self._url() + request.uri.decode("latin-1")
-            prove(caller, self._proven(text, url, request.method.decode("latin-1"), body, request.peer))
+            prove(caller, self._proven(text, request.head, request.body, request.peer))
 
-    def _proven(self, header: str, url: str, method: str, body: bytes, peer: Peer) -> str:
+    def _proven(self, header: str, head: Head, body: bytes, peer: Peer) -> str:
         """The key (hex) that signed this request.  Only what proves it is remembered."""
+        url, method = self._url() + head.target.decode("latin-1"), head.method.decode("latin-1")
         with _told():
             shown = proof.check_http(header, url, method, body, milliseconds(self._clock))
             passed = int(self._clock.seconds() * 1000)

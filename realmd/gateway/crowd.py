@@ -30,6 +30,13 @@ LEAST_WAIT: Final = 0.5
 MOST_LEAVING: Final = 32
 
 Reason = Literal["total", "address", "network", "rate"]
+#: What is said to whom there is no place for.
+TURNED_AWAY: Final[dict[Reason, tuple[bytes, str]]] = {
+    "total": (b"503 Service Unavailable", "Too many connections"),
+    "address": (b"429 Too Many Requests", "Too many connections from this address"),
+    "network": (b"429 Too Many Requests", "Too many connections from this network"),
+    "rate": (b"429 Too Many Requests", "Too many requests from this address or network"),
+}
 
 
 class Waiting(Protocol):
@@ -42,8 +49,8 @@ class Waiting(Protocol):
 class Watcher(Protocol):
     """A WebSocket."""
 
-    agents: set[str]
-    player: str | None
+    def speaks(self) -> bool:
+        """Whether it speaks for an agent or a player."""
 
     def give_way(self) -> None:
         """Close with 1013: the place is needed."""
@@ -168,7 +175,7 @@ class Crowd:
             return True
         while self._spectators:
             watcher = self._spectators.pop()
-            if watcher in self._watchers and silent(watcher):
+            if watcher in self._watchers and not watcher.speaks():
                 del self._watchers[watcher]
                 self._put_out(watcher, "spectator")
                 return True
@@ -182,7 +189,7 @@ class Crowd:
     def look(self, _: int = 1) -> None:
         """See who is a spectator by now; those beyond their number go, the newest first."""
         before = self._clock.seconds() - GRACE
-        self._spectators = [w for w, since in self._watchers.items() if since <= before and silent(w)]
+        self._spectators = [w for w, since in self._watchers.items() if since <= before and not w.speaks()]
         for watcher in self._spectators[self.spectators_most :]:
             del self._watchers[watcher]
             self._put_out(watcher, "spectator")
@@ -207,8 +214,3 @@ class Crowd:
             "realmd_connections_given_way_total", "Connections closed for others to get in.", "kind",
             lambda: {kind: float(n) for kind, n in self.given_way.items()},
         )  # fmt: skip
-
-
-def silent(watcher: Watcher) -> bool:
-    """Whether it speaks for nobody."""
-    return not watcher.agents and watcher.player is None

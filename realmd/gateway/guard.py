@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
 from ..host.resources import memory_limit
@@ -13,17 +13,17 @@ from ..primitives.errors import Fault, Rejection
 from ..primitives.figures import Figures
 from ..protocol.classic import Ask
 from ..runtime.realm import Answer, Realm, refusal
-from ..settings.limits import Limits
-from ..settings.server import Server
+from ..settings import Config
 from ..world.caller import Caller
-from ..world.commands import Command, Register
+from ..world.commands import Command, PlayerJoin, Register
+from .account import GONE, Account, Holder
 from .bans import Bans
-from .budget import Account, Budget, Holder
+from .budget import Budget
 from .certificates import Certificates
 from .certificates import figures as tls_figures
 from .crowd import Crowd
-from .head import resolve
-from .limits import FILE_COST, HEAVY_COST, RateLimited, RateLimits, Throttle, cost_of
+from .exposure import names_of
+from .limits import FILE_COST, HEAVY_COST, RateLimited, RateLimits, Refusal, Throttle, cost_of
 from .offences import Offences
 from .peers import UNIX, Peer, Peers, host_name, is_loopback, parse, plain
 from .request import Request
@@ -40,48 +40,51 @@ class Misdirected(Fault):
     status = 421
 
 
-def _public_name(server: Server) -> str | None:
-    """The name in the realm's public address, if it has one."""
-    return (urlsplit(server.public_url).hostname or "").removesuffix(".") or None
+class Visitor(Struct, eq=False):
+    """On whose behalf somebody asks, by which door, and what is left of his shares."""
+
+    door: str
+    peer: Peer
+    caller: Caller
+    throttle: Throttle
+    account: Account
 
 
 class Guard:
-    """Keeps the settings of [server] and [limits].
+    """The one way in to `realm`.  Keeps what `config` says under [server] and [limits].
 
-    `most` is how many connections there may be, `memory_mb` what the process may use; 0: as the machine says.
+    `files` are paths that cost next to nothing, `most` is how many connections there may be.
     """
 
     def __init__(
         self,
-        server: Server,
-        limits: Limits,
+        realm: Realm,
+        config: Config,
+        peers: Peers,
+        bans: Bans,
+        files: frozenset[bytes],
         most: int,
+        certificates: Certificates | None,
         clock: IReactorTime,
-        certificates: Certificates | None = None,
-        memory_mb: int = 0,
     ) -> None:
+        server, limits = config.server, config.limits
+        self._realm = realm
         self._server = server
         self._limits = limits
         self._clock = clock
         self._certificates = certificates
-        public = _public_name(server)
-        names = {*server.hosts, *((public,) if public else ())}
+        names = names_of(server)
         #: None: any name is answered.
         self._names = None if "*" in names or not names else frozenset(name.lower() for name in names)
-        self.peers = Peers(
-            server.trusted_proxies, server.forwarded_header, names - {"*"}, server.cors_origins,
-            locals_=not self._behind_unknown_proxy(),
-        )  # fmt: skip
+        self._files = files
+        self.peers = peers
+        self.bans = bans
         self.rates = RateLimits(limits, clock)
-        self.crowd = Crowd(limits, most, self.peers, self.rates, clock)
+        self.crowd = Crowd(limits, most, peers, self.rates, clock)
         self.turns = Turns(clock)
-        self.budget = Budget.of(limits, server.outbox_bytes, memory_limit(memory_mb), clock)
+        self.budget = Budget.of(limits, server.outbox_bytes, memory_limit(config.alerts.memory_mb), clock)
         self.offences = Offences(clock)
-        #: Who is kept out by name; None while nobody knows.
-        self.bans: Bans | None = None
         self.misdirected = self.busy = 0
-        #: Paths whose files cost next to nothing.
-        self.files: frozenset[bytes] = frozenset()
         self._asked = 0
         self._proxy_headers: ProxyHeaders | None = None
 
@@ -89,25 +92,23 @@ class Guard:
 
     def admit(self, request: Request) -> None:
         """Find out who sends `request`, and charge it to him; raises a `Fault`."""
-        address, hosts = request.getClientAddress(), request.requestHeaders.getRawHeaders(b"host", [])
+        head, line = request.head, request.line
         try:
-            request.aim(*resolve(request.uri, hosts, request.clientproto))
+            head.aim()
         finally:  # who it is counts for a bad one, too
-            request.peer = peer = self.peers.of(address, request.requestHeaders)
-        if self.bans is not None:
-            self.bans.admit(peer)
+            request.peer = peer = self.peers.of(line.address, head.headers)
+        self.bans.admit(peer)
         if self._names is not None:
-            self._check_host(request.getHeader(b"host"), self._names)
-        cost = FILE_COST if request.path in self.files else cost_of(request.received)
-        if request.path in HEAVY:
+            self._check_host(head.get(b"host"), self._names)
+        cost = FILE_COST if head.path in self._files else cost_of(len(request.body))
+        if head.path in HEAVY:
             cost = HEAVY_COST
-        request.proxied = peer.address != plain(getattr(address, "host", UNIX))
-        request.channel.account.belong(None if peer.local else peer.source)
-        throttle = request.channel.throttle
-        if (refused := throttle.admit(peer, "http", cost, request.proxied)) is not None:
-            if throttle.flooding:
-                request.channel.persistent = False
-                request.setHeader(b"connection", b"close")
+        request.proxied = peer.address != plain(getattr(line.address, "host", UNIX))
+        line.account.belong(None if peer.local else peer.source)
+        if (refused := line.throttle.admit(peer, "http", cost, request.proxied)) is not None:
+            if line.throttle.flooding:
+                line.close_after()
+                request.header(b"connection", b"close")
             raise RateLimited(refused)
 
     def _check_host(self, host: bytes | None, names: frozenset[str]) -> None:
@@ -118,47 +119,70 @@ class Guard:
             self.misdirected += 1
             raise Misdirected("The realm has no such name; server.hosts lists those it answers to")
 
-    def register(self, ask: Ask, peer: Peer, realm: Realm) -> None:
-        """`RateLimited` if `ask` wants a new agentId and `peer` has had enough of them."""
-        new = isinstance(ask, Register) and ask.agent_id not in realm.world.tables.profiles
-        if new and (refused := self.rates.register(peer)) is not None:
-            raise RateLimited(refused)
-
     def account(self, holder: Holder, peer: Peer) -> Account:
         """For a connection of `peer` that begins."""
         account = self.budget.open(holder)
         account.belong(None if peer.local else peer.source)
         return account
 
-    def serve(
-        self, realm: Realm, ask: Ask, reply: Callable[[Answer], None], caller: Caller, throttle: Throttle,
-        account: Account,
-    ) -> None:  # fmt: skip
-        """`realm.serve`, for no more queries at once than one connection, one address and all may have.
+    # -- what is asked ------------------------------------------------------------------
 
-        Many that waited for the same commit are answered a slice at a time.
+    def serve(self, ask: Ask, reply: Callable[[Answer], None], by: Visitor, *, quietly: bool = False) -> None:
+        """Do or answer `ask` of the realm, within the shares of who asks; what no client should do is noted.
+
+        `reply` is called once; of a command, if `quietly`, only when it is refused.  Queries are answered for
+        no more at once than one connection, one address and all may have, and many that waited for the same
+        commit a slice at a time.  Raises `RateLimited` for a newcomer that is one too many.
         """
+        self._let_in(ask, by)
+
+        def told(answer: Answer) -> None:
+            self.offences.refused(answer.fields.get("code"), by.door, by.peer.address)
+            reply(answer)
+
         if isinstance(ask, Command):
-            realm.serve(ask, reply, caller)
+            (self._realm.tell if quietly else self._realm.serve)(ask, told, by.caller)
             return
+        throttle, account = by.throttle, by.account
         many = throttle.asked >= self._limits.connection_queries or self._asked >= self._limits.queries
         if many or not account.pledge():
             self.busy += 1
-            reply(refusal(Rejection("busy", "busy")))
+            told(refusal(Rejection("busy", "busy")))
             return
 
         def give(answer: Answer) -> None:
             throttle.asked -= 1
             self._asked -= 1
             account.redeem()
-            reply(answer)
-
-        def answered(answer: Answer) -> None:
-            self.turns.do(lambda: give(answer))
+            told(answer)
 
         throttle.asked += 1
         self._asked += 1
-        realm.serve(ask, answered, caller)
+        self._realm.serve(ask, lambda answer: self.turns.do(lambda: give(answer)), by.caller)
+
+    def serve_relayed(self, ask: Ask, reply: Callable[[Answer], None], caller: Caller) -> None:
+        """`serve` for who is at no door of ours, but sends signed commands: his key counts as an address."""
+        account = self.budget.open(GONE)
+
+        def answered(answer: Answer) -> None:
+            account.close()
+            reply(answer)
+
+        peer = Peer(caller.source, caller.network)
+        try:
+            self.serve(ask, answered, Visitor("relay", peer, caller, self.rates.throttle(), account))
+        except RateLimited as refused:
+            answered(refusal(Rejection("rate_limited", str(refused))))
+
+    def _let_in(self, ask: Ask, by: Visitor) -> None:
+        """Whoever asks for a new agentId takes it of his shares."""
+        refused: Refusal | None = None
+        if isinstance(ask, PlayerJoin):  # each is one, with a share of its own in the world
+            refused = by.throttle.admit(by.peer, by.door, HEAVY_COST)
+        elif isinstance(ask, Register) and ask.agent_id not in self._realm.world.tables.profiles:
+            refused = self.rates.register(by.peer)
+        if refused is not None:
+            raise RateLimited(refused)
 
     # -- the listening side ------------------------------------------------------------
 
@@ -171,31 +195,6 @@ class Guard:
                 factory, self.peers, self.crowd, self._clock, self._server.handshake_timeout_s
             )
         return factory
-
-    def warnings(self, *bound: str) -> Iterator[str]:
-        """What somebody who starts the realm at the addresses `bound` should know."""
-        server = self._server
-        beyond = [address for address in bound if address != UNIX and not is_loopback(address)]
-        if beyond and not server.tls_certificate and not server.trusted_proxies:
-            yield (
-                f"listening at {', '.join(beyond)} without TLS and without a proxy: what clients send, "
-                "their tokens too, can be read on the way; "
-                "set server.tls_certificate, or server.trusted_proxies"
-            )
-        if self._behind_unknown_proxy():
-            yield (
-                "server.public_url is elsewhere and server.trusted_proxies is empty: since strangers come "
-                "by a proxy that the realm does not know, nobody counts as a program of this host"
-            )
-        if server.proxy_protocol and not server.trusted_proxies:
-            yield "server.proxy_protocol is on and server.trusted_proxies is empty: nobody may send one"
-
-    def _behind_unknown_proxy(self) -> bool:
-        """Whether others must come by a proxy, of which the configuration says nothing."""
-        server = self._server
-        public = _public_name(server)
-        elsewhere = public is not None and not is_loopback(public)
-        return elsewhere and is_loopback(server.host) and not server.trusted_proxies
 
     def figures(self) -> Figures:
         """For the metrics."""

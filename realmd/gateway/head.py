@@ -6,9 +6,11 @@ Functions of what was sent alone, whatever has read it from the wire.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 from ..primitives.errors import Fault
 from .peers import host_name
@@ -24,6 +26,37 @@ class BadHost(Fault):
 
     def __init__(self) -> None:
         super().__init__("A request names one host, in a Host header")
+
+
+class Head(Struct):
+    """The head of a request; `version` is as "HTTP/1.1".
+
+    `headers` are the values of all lines of each, by its name in lower case.
+    """
+
+    method: bytes
+    target: bytes
+    version: bytes
+    headers: Mapping[bytes, Sequence[bytes]]
+
+    @property
+    def path(self) -> bytes:
+        return self.target.partition(b"?")[0]
+
+    def all(self, name: bytes) -> Sequence[bytes]:
+        """The values of all lines of a header."""
+        return self.headers.get(name, ())
+
+    def get(self, name: bytes) -> bytes | None:
+        """The last of them, if there is one."""
+        values = self.headers.get(name)
+        return values[-1] if values else None
+
+    def aim(self) -> None:
+        """Let the target be without a host, and Host be who is meant; see `resolve`.  Raises `BadHost`."""
+        self.target, host = resolve(self.target, self.all(b"host"), self.version)
+        if host is not None:
+            self.headers = {**self.headers, b"host": [host]}
 
 
 def resolve(target: bytes, hosts: Sequence[bytes], version: bytes) -> tuple[bytes, bytes | None]:

@@ -1,13 +1,12 @@
 """Shares of requests, messages and registrations: token buckets by connection, address and network.
 
-A share refills steadily and holds `burst` s' worth.  Where a message says who sends it, and
+Where a message says who sends it, and
 who may, is no matter here: this bounds the work that anybody can cause.
 """
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -15,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ..host.network import Sparing
+from ..primitives.bucket import Bucket, Rate, Table
 from ..primitives.errors import Fault
 from ..settings.limits import Limits
 from .peers import Peer
@@ -29,112 +29,11 @@ HEAVY_COST: Final = 20.0
 HOUR: Final = 3600.0
 #: A network may register as much as so many of its addresses.
 NETWORK_REGISTRATIONS: Final = 4
-#: No share owes more than it fills in this time (s), whatever is taken of it.
-LONGEST_DEBT: Final = 10.0
 #: The longest wait (s) that is told; who comes then and is too early is told again.
 LONGEST_WAIT: Final = 60
 #: The time (s) in which `flood_refusals` make a flood.
 FLOOD_WINDOW: Final = 10.0
-#: How many of the longest unused buckets are looked at when a table is full.
-LOOKED_AT: Final = 4
-
 Name = Literal["connection", "address", "network", "registrations"]
-
-
-class Rate(Struct, frozen=True):
-    """`per_second` on average, `burst` at once."""
-
-    per_second: float
-    burst: float
-
-    @property
-    def floor(self) -> float:
-        """The level below which no bucket falls."""
-        return -LONGEST_DEBT * self.per_second
-
-
-class Bucket:
-    """What is left of a share.  `now` (s) never counts backwards."""
-
-    __slots__ = ("_at", "_level")
-
-    def __init__(self, rate: Rate, now: float) -> None:
-        self._level = rate.burst
-        self._at = now
-
-    def take(self, rate: Rate, cost: float, now: float) -> float:
-        """0 if `cost` was there, and is gone now; else how long (s) until it will be.
-
-        What costs more than a whole burst is let by a full bucket, which then owes the rest.
-        """
-        self._fill(rate, now)
-        wanted = min(cost, rate.burst)
-        if self._level >= wanted:
-            self._level = max(rate.floor, self._level - cost)
-            return 0.0
-        return (wanted - self._level) / rate.per_second
-
-    def owe(self, rate: Rate, cost: float, now: float) -> float:
-        """Take `cost`, there or not, but no more than may be owed.  How much was taken."""
-        self._fill(rate, now)
-        before = self._level
-        self._level = max(rate.floor, before - cost)
-        return before - self._level
-
-    def is_full(self, rate: Rate, now: float) -> bool:
-        """Whether to forget it would give its owner nothing."""
-        self._fill(rate, now)
-        return self._level >= rate.burst
-
-    def _fill(self, rate: Rate, now: float) -> None:
-        if now > self._at:
-            self._level = min(rate.burst, self._level + (now - self._at) * rate.per_second)
-            self._at = now
-
-
-class Table:
-    """Buckets by key, at most `size`.
-
-    Only a full one is forgotten, so nobody refills a share by crowding out its bucket.
-    While there is none to forget, all newcomers share one bucket: the known are not harmed.
-    """
-
-    def __init__(self, rate: Rate, size: int) -> None:
-        self.rate = rate
-        self._size = size
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
-        self._newcomers: Bucket | None = None
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def take(self, key: str, cost: float, now: float) -> float:
-        """See `Bucket.take`."""
-        return self._of(key, now).take(self.rate, cost, now)
-
-    def owe(self, key: str, cost: float, now: float) -> float:
-        """See `Bucket.owe`."""
-        return self._of(key, now).owe(self.rate, cost, now)
-
-    def _of(self, key: str, now: float) -> Bucket:
-        bucket = self._buckets.get(key)
-        if bucket is not None:
-            self._buckets.move_to_end(key)
-        elif len(self._buckets) < self._size or self._forget(now):
-            bucket = self._buckets[key] = Bucket(self.rate, now)
-        else:
-            bucket = self._newcomers = self._newcomers or Bucket(self.rate, now)
-        return bucket
-
-    def _forget(self, now: float) -> bool:
-        """Make room, if one of the longest unused is full."""
-        for _ in range(LOOKED_AT):
-            key = next(iter(self._buckets))
-            if self._buckets[key].is_full(self.rate, now):
-                del self._buckets[key]
-                return True
-            self._buckets.move_to_end(key)
-        return False
 
 
 class Refusal(Struct, frozen=True):
@@ -271,10 +170,13 @@ class RateLimits:
         if peer.local:
             return None
         now = self.clock.seconds()
-        wait = self._registering.take(peer.source, 1.0, now)
-        wait = wait or self._networks_registering.take(peer.network, 1.0, now)
+        # The network first: who has nothing of it left takes no place among the addresses, either.
+        wait = self._networks_registering.take(peer.network, 1.0, now)
         if not wait:
-            return None
+            wait = self._registering.take(peer.source, 1.0, now)
+            if not wait:
+                return None
+            self._networks_registering.owe(peer.network, -1.0, now)  # it was not taken after all
         self.refused["registrations"] += 1
         return Refusal("registrations", wait)
 

@@ -15,8 +15,10 @@ from twisted.logger import Logger
 
 from .. import __version__
 from ..settings.server import Server
+from .exposure import warnings
+from .factory import DoorFactory
 from .guard import Guard
-from .http import Door, DoorFactory
+from .http import Door
 from .peers import UNIX
 from .turns import bound
 from .websocket import Gateway
@@ -39,7 +41,6 @@ class Doors:
     def __init__(
         self,
         door: Door,
-        factory: DoorFactory,
         gateway: Gateway,
         guard: Guard,
         server: Server,
@@ -49,7 +50,7 @@ class Doors:
         reactor: Any,
     ) -> None:
         self.door = door
-        self.factory = factory
+        self.factory = DoorFactory(door, reactor, server.idle_timeout_s, server.handshake_timeout_s)
         self._gateway = gateway
         self._guard = guard
         self._server = server
@@ -74,7 +75,7 @@ class Doors:
         hosts = [port.getHost() for port in self._ports]
         for port in self._ports:
             bound(port)
-        for warning in self._guard.warnings(*(getattr(host, "host", UNIX) for host in hosts)):
+        for warning in warnings(server, *(getattr(host, "host", UNIX) for host in hosts)):
             self.log.warn("{warning}", warning=warning)
         settle_memory()
         number: int = hosts[0].port  # type: ignore[attr-defined]

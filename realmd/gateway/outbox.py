@@ -17,7 +17,7 @@ from typing import Any, Final
 from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime
 from zope.interface import implementer
 
-from .budget import PIECE, Account
+from .account import PIECE, Account
 
 #: What waits (bytes) when a client's own questions have to wait, too: only news is added then.
 LOADED: Final = 65_536

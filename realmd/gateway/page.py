@@ -83,21 +83,21 @@ class Page:
 
     def _serve(self, request: Request) -> None:
         file = self._files[request.path]
-        request.setHeader(b"etag", file.etag)
-        request.setHeader(b"cache-control", file.cache)
-        for name, value in page_answer(request):
-            request.setHeader(name, value)
-        request.setHeader(b"vary", b"Accept-Encoding")
-        if request.getHeader(b"if-none-match") == file.etag:
+        request.header(b"etag", file.etag)
+        request.header(b"cache-control", file.cache)
+        for name, value in page_answer(request.head):
+            request.header(name, value)
+        request.header(b"vary", b"Accept-Encoding")
+        if request.head.get(b"if-none-match") == file.etag:
             request.send(b"", file.content_type, 304)
         elif not file.packed:
             request.send(file.kept, file.content_type)
-        elif accepts_gzip(b",".join(request.requestHeaders.getRawHeaders(b"accept-encoding", []))):
-            request.setHeader(b"content-encoding", b"gzip")
+        elif accepts_gzip(b",".join(request.head.all(b"accept-encoding"))):
+            request.header(b"content-encoding", b"gzip")
             request.send(file.kept, file.content_type)
         else:
             # No browser gets here.  The longest file takes 1 ms to unpack, so that must have its price.
-            request.channel.throttle.answered(request.peer, file.size, request.proxied)
+            request.line.throttle.answered(request.peer, file.size, request.proxied)
             request.stream(unpacked(file.kept), file.size, file.content_type)
 
     # -- linking -----------------------------------------------------------------------

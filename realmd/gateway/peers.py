@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Final
 
 from msgspec import Struct
 from twisted.internet.address import UNIXAddress
-from twisted.web.http_headers import Headers
 
 #: What a client over a Unix socket has for an address.
 UNIX: Final = "unix"
@@ -108,12 +107,13 @@ class Peers:
         self._origins = frozenset(origins) - {"*", "null"}
         self._locals = locals_
 
-    def of(self, transport_address: Any, headers: Headers | Mapping[str, str]) -> Peer:
-        """The peer of one request: what `getPeer()` of its transport says, and its headers."""
+    def of(self, transport_address: Any, headers: Mapping[bytes, Sequence[bytes]]) -> Peer:
+        """The peer of one request: by what `getPeer()` says, and the headers by lower-case names."""
         unix = isinstance(transport_address, UNIXAddress) or transport_address == UNIX
         near = UNIX if unix else plain(getattr(transport_address, "host", transport_address))
         relayed = isinstance(transport_address, Relayed)
-        given = lines_of(headers)
+        # Several lines of one name are one list (RFC 9110, 5.3).
+        given = {name: b",".join(values).decode("latin-1") for name, values in headers.items()}
         if any(map(_strange, given)):
             return peer_at(self._client(near, given.get(self._header.encode(), "")))
         local = self._locals and not relayed and (unix or _shape(near)[2]) and self._is_program(given)
@@ -153,15 +153,6 @@ class Peers:
         if origin is None:
             return given.get(b"sec-fetch-site", "none") in ("none", "same-origin")
         return origin in self._origins or origin.lower().partition("://")[2] == host.lower()
-
-
-def lines_of(headers: Headers | Mapping[str, str]) -> dict[bytes, str]:
-    """Lower-case name → value; several lines of one name are one list (RFC 9110, 5.3)."""
-    if isinstance(headers, Headers):
-        return {
-            name.lower(): b",".join(values).decode("latin-1") for name, values in headers.getAllRawHeaders()
-        }
-    return {name.lower().encode("latin-1", "replace"): value for name, value in headers.items()}
 
 
 @lru_cache(4096)

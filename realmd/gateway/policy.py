@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from twisted.web import http
-
+from .head import Head
 from .peers import host_name
 
 #: An answer that is no page may do nothing, whatever it holds (CSP level 3).
@@ -29,22 +28,17 @@ UNUSED: Final = (
 HSTS: Final = b"max-age=31536000"
 
 
-def every_answer(request: http.Request | None) -> Iterator[tuple[bytes, bytes]]:
-    """Headers of every answer; `request` is None where not even its first line could be read.
-
-    What the page, or a picture for other sites, has set for itself stands.
-    """
+def every_answer(secure: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    """Headers of every answer, unless it has set them itself; `secure`: it goes through our own TLS."""
     yield b"x-content-type-options", b"nosniff"
-    for name, value in STRICT:
-        if request is None or not request.responseHeaders.hasHeader(name):
-            yield name, value
-    if request is not None and request.isSecure():
+    yield from STRICT
+    if secure:
         yield b"strict-transport-security", HSTS
 
 
-def page_answer(request: http.Request) -> Iterator[tuple[bytes, bytes]]:
+def page_answer(head: Head) -> Iterator[tuple[bytes, bytes]]:
     """Headers of the page's files."""
-    yield b"content-security-policy", page_policy(request.getHeader(b"host"))
+    yield b"content-security-policy", page_policy(head.get(b"host"))
     yield b"referrer-policy", b"no-referrer"
     yield b"permissions-policy", UNUSED
     yield b"cross-origin-opener-policy", b"same-origin"

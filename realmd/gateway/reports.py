@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorTime
 
-from .request import Request
+from .request import Handler, Request
 
 SVG: Final = b"image/svg+xml; charset=utf-8"
 
 
 Report = Callable[[], dict[str, Any]]
-Handler = Callable[[Request], None]
 
 
 def pages(
@@ -34,8 +33,8 @@ def pages(
         request.answer({"status": "not ready" if failed else "ready"}, 503 if failed else 200)
 
     def show_badge(request: Request) -> None:
-        request.setHeader(b"cache-control", b"no-cache")
-        request.setHeader(b"cross-origin-resource-policy", b"cross-origin")  # it stands in other pages
+        request.header(b"cache-control", b"no-cache")
+        request.header(b"cross-origin-resource-policy", b"cross-origin")  # it stands in other pages
         request.send(badge(), SVG)
 
     return {

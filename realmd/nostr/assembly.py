@@ -90,7 +90,7 @@ def pages(made: Bridge, name: str) -> dict[bytes, Callable[[Request], None]]:
 
     def nostr_json(request: Request) -> None:
         names = {name: made.key.pubkey} if name and made.key.pubkey else {}
-        request.setHeader(b"access-control-allow-origin", b"*")
+        request.header(b"access-control-allow-origin", b"*")
         request.send(presence.nip05(names, made.room.relays), JSON)
 
     return {b"/.well-known/nostr.json": nostr_json}

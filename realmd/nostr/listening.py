@@ -10,9 +10,9 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
-from ..gateway.limits import HOUR, NETWORK_REGISTRATIONS, Rate, Table
 from ..host.clock import milliseconds
 from ..ops.metrics import Metrics
+from ..primitives.bucket import Rate, Table
 from ..runtime.daemon import Stage
 from ..runtime.periodic import Periodic
 from ..runtime.realm import Realm
@@ -20,7 +20,7 @@ from ..settings import Config
 from .assembly import Links
 from .bridge.bridge import Bridge
 from .bridge.inlet import IAsks, Shares
-from .bridge.remote import Remote
+from .bridge.remote import Remote, Serve
 from .bridge.worlds import Portal
 
 #: Commands by relay: of one key, of all known agents (as of all strangers), and gift wraps opened.
@@ -55,9 +55,9 @@ def portal(links: Links, reactor: Any) -> Portal:
 
 
 def listening(
-    config: Config, realm: Realm, bridge: Bridge, portal: Portal, store: IAsks, reactor: Any
+    config: Config, realm: Realm, serve: Serve, bridge: Bridge, portal: Portal, store: IAsks, reactor: Any
 ) -> Listening:
-    """What listens to the relays of `bridge`, not started."""
+    """What listens to the relays of `bridge`, not started; commands are done by `serve`."""
 
     def wall() -> int:
         return milliseconds(reactor)
@@ -66,15 +66,13 @@ def listening(
         return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args)
 
     limits = config.limits
-    hourly = limits.address_registrations * NETWORK_REGISTRATIONS  # all relays together are one network
     shares = Shares(
         keys=Table(KEY_RATE, limits.tracked),
         all=Table(ALL_RATE, 2),
         wraps=Table(WRAPS_RATE, 1),
-        newcomers=Table(Rate(hourly / HOUR, hourly), 1),
     )
     remote = Remote(
-        realm, bridge.pool, bridge.key, store, shares, bridge.voice.max_bytes, run, reactor, wall,
+        realm, serve, bridge.pool, bridge.key, store, shares, bridge.voice.max_bytes, run, reactor, wall,
         os.urandom, SystemRandom(),
     )  # fmt: skip
     return Listening(remote, portal, bridge.enabled)

@@ -29,8 +29,8 @@ PLANTED: Final = {
         "from realmd.gateway.guard import Guard\n"
         "from realmd.world.commands import WorkFinish\n"
         "serve = Guard.serve\n"
-        "Guard.serve = lambda self, realm, ask, *rest: "
-        "isinstance(ask, WorkFinish) or serve(self, realm, ask, *rest)",
+        "Guard.serve = lambda self, ask, *rest, **how: "
+        "isinstance(ask, WorkFinish) or serve(self, ask, *rest, **how)",
         "neither answered nor closed",
     ),
     "private messages for all": (

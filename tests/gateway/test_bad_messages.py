@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
-from realmd.gateway.wire import PASSED_OVER
+from realmd.gateway.frames import PASSED_OVER
 from tests.framing import BINARY, CLOSE, DEFLATED, MORE, PING, PONG, TEXT, frame, upgrade
 from tests.realm import Socket, drained, narrow, realm_up, turn, undisturbed
 

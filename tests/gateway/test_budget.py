@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from realmd.gateway.budget import PLEDGE, Account, Budget
+from realmd.gateway.account import PLEDGE, Account
+from realmd.gateway.budget import Budget
 
 MANY = 1 << 40
 

@@ -73,6 +73,8 @@ async def test_only_the_pages_named_may_read_answers(tmp_path: Path) -> None:
             wire.write(upgrade(origin=origin))
             assert (await wire.answer()).status == status
         await realm.socket()  # what is no browser names no origin
+        page = (await realm.http("GET", "/", origin=ours)).headers
+        assert page["vary"] == "Accept-Encoding, Origin"  # for caches: it comes packed, too
 
 
 @pytest_twisted.ensureDeferred

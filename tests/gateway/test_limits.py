@@ -38,9 +38,11 @@ class Somebody:
     """A connection that may have to give way."""
 
     def __init__(self, agents: bool = False) -> None:
-        self.agents = {"ada"} if agents else set()
-        self.player = None
+        self.agents = agents
         self.gone = False
+
+    def speaks(self) -> bool:
+        return self.agents
 
     def give_way(self) -> None:
         self.gone = True

@@ -12,7 +12,8 @@ from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
-from realmd.gateway.budget import PIECE, Account, Budget
+from realmd.gateway.account import PIECE, Account
+from realmd.gateway.budget import Budget
 from realmd.gateway.outbox import Outbox
 
 

@@ -115,6 +115,27 @@ async def test_nobody_speaks_for_another(tmp_path: Path) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_newcomers_by_relay_have_the_shares_of_addresses(tmp_path: Path) -> None:
+    """A key registers as much as one address may, and all keys together as much as one network."""
+    limits = {"address_registrations": 1}
+    with LocalRelay() as relay:
+        async with (
+            reader(relay.url) as scene,
+            realm_on(tmp_path, relay.url, limits=limits) as (realm, bridge),
+        ):
+            pubkey = await ready(bridge)
+            ada, eve = Agent(scene, pubkey), Agent(scene, pubkey)
+            assert (await ada.ask("register", agentId="ada"))[1]["ok"]
+            assert (await ada.ask("register", agentId="ada", name="Ada"))[1]["ok"]  # is no newcomer
+            assert (await ada.ask("register", agentId="ada-2"))[1]["code"] == "rate_limited"
+            for number in range(3):
+                answer = (await Agent(scene, pubkey).ask("register", agentId=f"other-{number}"))[1]
+                assert answer["ok"]
+            assert (await eve.ask("register", agentId="eve"))[1]["code"] == "rate_limited"
+            assert (await realm.ipc("room-info"))["agents"] == 4
+
+
+@pytest_twisted.ensureDeferred
 async def test_what_was_heard_once_is_not_obeyed_twice(tmp_path: Path) -> None:
     """A relay that repeats what it heard changes nothing: not at once, wrapped anew, nor after a restart."""
     with LocalRelay() as relay:

@@ -1,4 +1,4 @@
-"""The small parts of a link: messages, filters, pauses, the bucket, proof of work."""
+"""The small parts of a link: messages, filters, pauses, proof of work."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import encode
-from twisted.internet.task import Clock
 
 from realmd.identity import nostr_event
 from realmd.identity.nostr_event import event_id
 from realmd.nostr.relay.limits import limits_in
 from realmd.nostr.relay.messages import Garbage, matches, parse
-from realmd.nostr.relay.pace import Bucket, Pauses
+from realmd.nostr.relay.pace import Pauses
 from realmd.nostr.relay.work import demanded, difficulty, draft_of, search
 
 from .scene import PUBKEY, SECRET, note, sign
@@ -43,24 +42,6 @@ def test_pauses_double_to_a_longest_and_are_never_the_same_for_all(failures: int
         assert longest / 2 <= pauses.next() <= longest
     pauses.reset()
     assert pauses.next() <= 2.0
-
-
-@given(st.lists(st.floats(0.0, 5.0), max_size=50), st.floats(0.1, 10.0), st.floats(1.0, 10.0))
-def test_a_bucket_never_gives_more_than_its_rate_and_burst(
-    waits: list[float], rate: float, burst: float
-) -> None:
-    """However it is asked, no more leaves than the relay was promised, and the wait it names is enough."""
-    clock = Clock()
-    bucket = Bucket(clock, rate, burst)
-    taken = 0
-    for wait in waits:
-        clock.advance(wait)
-        while not bucket.take():
-            taken += 1
-        assert taken <= burst + rate * clock.seconds() + 1e-3
-    if wait := bucket.take():
-        clock.advance(wait)
-        assert bucket.take() == 0.0
 
 
 def test_a_filter_asks_for_what_nip_01_says() -> None:

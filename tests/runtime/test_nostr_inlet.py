@@ -64,7 +64,7 @@ class Desk:
         room = Room("hall", "The Hall", "", "")
         free = Boundless()
         self.inlet = Inlet(
-            self.key, lambda: room, store, Shares(free, free, free, free), lambda _: False,
+            self.key, lambda: room, store, Shares(free, free, free), lambda _: False,
             lambda taken, remembered: self.obeyed.append((taken, remembered)), lambda f, *a: succeed(f(*a)),
             Clock(), lambda: self.now,
         )  # fmt: skip

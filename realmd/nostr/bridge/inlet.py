@@ -51,13 +51,12 @@ class Shares(Struct, frozen=True):
 
     `keys`: commands of each pubkey.  `all`: commands of all whose agents are known, and of all
     strangers, apart; so no flood of new keys shuts out who is here.  `wraps`: gift wraps opened; who is
-    behind one shows only then.  `newcomers`: new agentIds.
+    behind one shows only then.
     """
 
     keys: Share
     all: Share
     wraps: Share
-    newcomers: Share
 
 
 class Taken(Struct, frozen=True):

@@ -20,12 +20,13 @@ from ...identity.keys import Entropy
 from ...identity.nostr_event import Event
 from ...primitives.errors import Rejection
 from ...primitives.figures import Figures
+from ...protocol.classic import Ask
 from ...runtime.journal import Committed
 from ...runtime.realm import Answer, Realm, refusal
 from ...storage.asks import IAsks
 from ...world import events
 from ...world.caller import Caller
-from ...world.commands import Command, Heard, Register
+from ...world.commands import Command, Heard
 from ...world.queries import AgentInbox, Login
 from ...world.rules.authority import has_key
 from ..events import asks, classic
@@ -45,6 +46,10 @@ MOST_SERVED: Final = 64
 MOST_STORED: Final = 100
 
 
+#: Asks the realm on behalf of whoever signed, within what strangers may: `gateway.guard.Guard.serve_relayed`.
+Serve = Callable[[Ask, Callable[[Answer], None], Caller], None]
+
+
 class Remote:
     """Obeys, answers, and brings private news.  `open` once the store and the key are open.
 
@@ -56,6 +61,7 @@ class Remote:
     def __init__(
         self,
         realm: Realm,
+        serve: Serve,
         relays: Pool,
         key: Key,
         store: IAsks,
@@ -70,6 +76,7 @@ class Remote:
         self.contacts = Contacts()
         self.obeyed = self.serving = 0
         self._realm = realm
+        self._serve = serve
         self._relays = relays
         self._key = key
         self._shares = shares
@@ -170,7 +177,7 @@ class Remote:
         self.serving += 1
         for contact in self.contacts.of_key(taken.pubkey):
             self._realm.intake.submit(Heard(agent_id=contact.agent_id))
-        self._realm.serve(ask, reply, by)
+        self._serve(ask, reply, by)
 
     def _objection(self, taken: Taken, by: Caller, remembered: bool) -> Rejection | None:
         """Why the key may not ask this, though `auth` may let others who are nearer."""
@@ -185,9 +192,6 @@ class Remote:
             return None if isinstance(taken.ask, Login) else Rejection("token_required", "token_required")
         if agent_id in world.tables.profiles and agent_id not in world.atlas.inhabitants:
             return None if has_key(world, agent_id, by) else Rejection("not_yours", "not_yours")
-        new = isinstance(taken.ask, Register)
-        if new and self._shares.newcomers.take("", 1.0, self._clock.seconds()):
-            return Rejection("rate_limited", "Too many registrations by relay; try again later")
         return None
 
     def _note(self, taken: Taken) -> None:

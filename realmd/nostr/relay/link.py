@@ -6,6 +6,7 @@ large or malformed would break the link each time it is sent, so it is passed ov
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 from typing import Protocol as Interface
@@ -20,9 +21,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ...host.network import cause_of
+from ...primitives.bucket import Bucket, Rate
 from .bounds import Bounds
 from .messages import Garbage, Message, parse
-from .pace import Bucket
 
 #: Bytes of an HTTP answer to the handshake.
 MOST_HEADER: Final = 16_384
@@ -217,7 +218,7 @@ class Link(WebSocketClientProtocol):
     # -- what comes in -------------------------------------------------------------------
 
     def dataReceived(self, data: bytes) -> None:
-        self.factory.allowance.spend(len(data) / PER_FRAME)
+        self.factory.spend(len(data) / PER_FRAME)
         super().dataReceived(data)
         if self.state == self.STATE_CONNECTING and len(self.data) > MOST_HEADER:
             self.drop("handshake too long")
@@ -237,8 +238,8 @@ class Link(WebSocketClientProtocol):
             more = self.processData() and self.state != self.STATE_CLOSED
             if not more:
                 break
-            self.factory.allowance.spend(1)
-        wait = self.factory.allowance.spend(1)
+            self.factory.spend(1)
+        wait = self.factory.spend(1)
         if (more or wait) and self.state != self.STATE_CLOSED:
             self._hold(wait)
 
@@ -297,7 +298,9 @@ class LinkFactory(WebSocketClientFactory):
         self.clock = clock
         self.bounds = bounds
         self.reader = reader
-        self.allowance = Bucket(clock, bounds.frames, bounds.frames_burst)
+        #: What was read is paid for to the end: the relay waits that long.
+        self._rate = Rate(bounds.frames, bounds.frames_burst, longest_debt=math.inf)
+        self._allowance = Bucket(self._rate, clock.seconds())
         self.setProtocolOptions(
             utf8validateIncoming=False,
             openHandshakeTimeout=0,
@@ -306,3 +309,9 @@ class LinkFactory(WebSocketClientFactory):
             tcpNoDelay=True,
             failByDrop=True,
         )
+
+    def spend(self, frames: float) -> float:
+        """So many frames' worth has come; how long (s) until more may."""
+        now = self.clock.seconds()
+        self._allowance.owe(self._rate, frames, now)
+        return self._allowance.debt(self._rate, now)

@@ -12,12 +12,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...identity.nostr_event import Event
+from ...primitives.bucket import Bucket, Rate
 from . import work
 from .bounds import PREFIXES, Answer, Bounds, prefix
 from .health import Health
 from .limits import Limits
 from .messages import Answered, event_message
-from .pace import Bucket, Pauses
+from .pace import Pauses
 from .sending import Channel, ISigner, Outcome, Sending, address_of, expires
 from .work import Run
 
@@ -62,7 +63,8 @@ class Publishing:
         self._limits = Limits()
         self._authenticated = False
         self._window = bounds.window
-        self._bucket = Bucket(clock, bounds.rate, bounds.burst)
+        self._rate = Rate(bounds.rate, bounds.burst)
+        self._bucket = Bucket(self._rate, clock.seconds())
         self._slower = Pauses(rng, bounds.pause_first, bounds.pause_longest)
         self._paused_until = 0.0
         self._pump_call: IDelayedCall | None = None
@@ -175,12 +177,16 @@ class Publishing:
             if flying >= self._window:
                 return
             wait = max(self._paused_until - self._clock.seconds(), 0.0)
-            wait = wait or self._bucket.take(self._bounds.ephemeral_reserve)
+            wait = wait or self._take(self._bounds.ephemeral_reserve)
             if wait:
                 self._come_back(wait)
                 return
             self._send(heapq.heappop(self._queue))
         self._count()
+
+    def _take(self, reserve: float = 0.0) -> float:
+        """One event may go out now, or in so long (s); `reserve` may go out after it."""
+        return self._bucket.take(self._rate, 1.0, self._clock.seconds(), reserve)
 
     def _come_back(self, wait: float) -> None:
         if self._pump_call is not None:
@@ -198,7 +204,7 @@ class Publishing:
         paused = self._paused_until > self._clock.seconds()
         if self._channel is None:
             self._settle(sending, "offline")
-        elif self._channel.behind or paused or flying >= self._bounds.ephemeral_window or self._bucket.take():
+        elif self._channel.behind or paused or flying >= self._bounds.ephemeral_window or self._take():
             self._settle(sending, "congested")
         else:
             self._send(sending)
