@@ -11,8 +11,8 @@ from typing import Final
 
 #: What a state looks like (ECMA-48, select graphic rendition).
 COLOURS: Final = {"ok": "32", "degraded": "33", "warning": "33", "failed": "31", "wrong": "31"}
-#: Where lines end that go to no terminal, and what wraps at all.
-WIDTH: Final = 100
+#: Lines that go to no terminal are as long as they are; and what wraps at all.
+WIDTH: Final = 10_000
 NARROWEST: Final = 40
 
 #: (text, state) → text in the colour of the state, or as it was.

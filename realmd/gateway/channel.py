@@ -102,7 +102,7 @@ class Exchange(http.Request):
             channel.answering()
             assert self.content is not None
             door = channel.factory.door
-            door.handle(Request(self.head(), self.content.read(), channel, self, door))
+            door.handle(Request(self.head(), self.content.read, channel, self, door))
 
     @property
     def gone(self) -> bool:

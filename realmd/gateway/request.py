@@ -61,13 +61,14 @@ class Site(Protocol):
 
 
 class Request:
-    """What was asked with `head` and `body` on `line`, and the answer, which goes back by `way`."""
+    """What was asked with `head` on `line`, `read` its body, and the answer, which goes back by `way`."""
 
-    __slots__ = ("_answered", "_site", "_way", "body", "head", "line", "peer", "proxied")
+    __slots__ = ("_answered", "_body", "_read", "_site", "_way", "head", "line", "peer", "proxied")
 
-    def __init__(self, head: Head, body: bytes, line: Line, way: Way, site: Site) -> None:
+    def __init__(self, head: Head, read: Callable[[], bytes], line: Line, way: Way, site: Site) -> None:
         self.head = head
-        self.body = body
+        self._read = read
+        self._body: bytes | None = None
         self.line = line
         self._way = way
         self._site = site
@@ -80,6 +81,13 @@ class Request:
     @property
     def path(self) -> bytes:
         return self.head.path
+
+    @property
+    def body(self) -> bytes:
+        """All of it, from when it is first asked for: what has no room in memory fails there."""
+        if self._body is None:
+            self._body = self._read()
+        return self._body
 
     def header(self, name: bytes, value: bytes) -> None:
         """Let the answer have this header; what stands in every answer does not replace it."""

@@ -158,7 +158,7 @@ def test_doctor_says_what_to_type(start: Start, tmp_path: Path) -> None:
     key.chmod(0o644)
     done = run(tmp_path, "doctor", settings=of(daemon), program=REALMCTL)
     assert done.returncode == 1
-    assert f"    chmod 600 {key}" in done.stdout.splitlines()
+    assert f"{' ' * 16}chmod 600 {key}" in done.stdout.splitlines()
     key.chmod(stat.S_IRUSR | stat.S_IWUSR)
 
 
