@@ -27,7 +27,7 @@ class Check(Struct, frozen=True, omit_defaults=True):
 
 
 def tick_check(lag: float, interval: float, age: float) -> Check:
-    """The tick: late by `lag` s at its last begin, which was `age` s ago."""
+    """The tick: late by `lag` s each time lately; it last began `age` s ago."""
     figures = {"lagMs": round(lag * 1000, 1), "intervalMs": round(interval * 1000)}
     if age > max(10 * interval, 2.0):
         return Check("failed", f"no tick for {age:.1f} s", figures)
@@ -84,7 +84,7 @@ def clockwork(
 ) -> dict[str, Callable[[], Check]]:
     """The checks of what turns without anybody connected, by name."""
     return {
-        "tick": lambda: tick_check(ticking.lag, ticking.interval, clock.seconds() - ticking.last),
+        "tick": lambda: tick_check(ticking.lasting_lag, ticking.interval, clock.seconds() - ticking.last),
         "storage": lambda: storage_check(journal),
         "history": lambda: history_check(store),
         "thinker": lambda: thinker_check(thinker),

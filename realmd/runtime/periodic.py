@@ -21,7 +21,7 @@ class Periodic(Service):
 
     `count` is 1, or more when calls were missed: missed calls are merged, never made up for.
     A call that returns a Deferred is waited for.  `lag` is how late (s) the last call began,
-    `last` when (clock seconds).
+    `lasting_lag` how late it and the one before it did at least, `last` when (clock seconds).
     """
 
     log = Logger()
@@ -38,7 +38,7 @@ class Periodic(Service):
         self.interval = interval
         self.runs = self.missed = self.failures = 0
         self.failing = False
-        self.lag = 0.0
+        self.lag = self.lasting_lag = 0.0
         self.last = clock.seconds()
         self._work = work
         self._now = now
@@ -70,7 +70,8 @@ class Periodic(Service):
         count = turn - self._turn
         if count < 1:
             return None
-        self.lag = max(0.0, passed - (self._turn + 1) * self.interval)
+        before, self.lag = self.lag, max(0.0, passed - (self._turn + 1) * self.interval)
+        self.lasting_lag = min(before, self.lag)
         self._turn = turn
         self.runs += 1
         self.missed += count - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sqlite3
 import sys
 import tarfile
@@ -258,9 +259,15 @@ def test_the_list(home: Home, talk: Callable[..., None]) -> None:
     talk("hello")
     files = [home.backup("--kind", "database") for _ in range(5)]
     home.done("backup", "verify", files[0])
-    assert [line.split()[4:] for line in home.done("backup", "list").splitlines()] == [
-        [str(files[0]), "verified"], *([str(file)] for file in files[1:]),
+    lines = home.done("backup", "list").splitlines()
+    assert [line[line.index("/") :] for line in lines] == [
+        f"{files[0]}  verified", *(str(file) for file in files[1:]),
     ]  # fmt: skip
+    assert all(re.search(r"Z +\d+ (s|min) ago  database +\d+ KiB  /", line) for line in lines)
+    told = json.loads(home.done("backup", "list", "--json"))["backups"]
+    assert [(one["file"], one["verified"]) for one in told] == [
+        (str(file), file == files[0]) for file in files
+    ]
     for file in files[:4]:
         file.rename(file.with_name(file.name.replace("-database-2", "-database-1")))
     said = home.done("backup", "prune")
