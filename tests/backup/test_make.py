@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sqlite3
 import sys
 import tarfile
@@ -258,13 +259,20 @@ def test_the_list(home: Home, talk: Callable[..., None]) -> None:
     talk("hello")
     files = [home.backup("--kind", "database") for _ in range(5)]
     home.done("backup", "verify", files[0])
-    assert [line.split()[4:] for line in home.done("backup", "list").splitlines()] == [
-        [str(files[0]), "verified"], *([str(file)] for file in files[1:]),
+    head, *rows = home.done("backup", "list").splitlines()
+    assert head == f"in {home.backups}:"
+    assert [re.split("  +", row.strip())[2:] for row in rows] == [
+        [files[0].name, "verified"], *([file.name] for file in files[1:]),
     ]  # fmt: skip
+    assert all(re.match(r" *\d+ (s|min) ago +\d+ KiB  realm-", row) for row in rows)
+    told = json.loads(home.done("backup", "list", "--json"))
+    assert [(each["file"], each["verified"], each["offsite"]) for each in told["backups"]] == [
+        (str(file), file == files[0], False) for file in files
+    ]
     for file in files[:4]:
         file.rename(file.with_name(file.name.replace("-database-2", "-database-1")))
     said = home.done("backup", "prune")
-    assert "kept=3 removed=2" in said
+    assert re.search(r"kept=3 \(\d+ KiB\); 2 removed \(\d+ KiB\)", said)
     assert json.loads((home.backups / record.NAME).read_text())["kept"] == 3
 
 
