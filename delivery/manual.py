@@ -45,6 +45,8 @@ def _command(sub: argparse.ArgumentParser, trail: str, help_: str) -> Iterator[s
         )
         told = (action.help or "") % {"default": action.default, "prog": "realmctl"}
         yield from (f"    ``{names}{value}``", "        " + (_plain(told) or "\\ "), "")
+    if sub.epilog:
+        yield from (f"    {_plain(sub.epilog)}", "")
     yield from _commands(sub, trail)
 
 

@@ -1,6 +1,7 @@
 """realmctl: what an operator types.
 
-To add a subcommand: a function that runs it, one that adds its arguments, a row in SUBCOMMANDS.
+To add a subcommand: a function that runs it, one that adds its arguments, a row in SUBCOMMANDS and
+one in EXAMPLES.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ import argparse
 import difflib
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from msgspec.structs import replace
 
@@ -127,6 +127,36 @@ SUBCOMMANDS = {
     "setup": Subcommand("make a fresh installation a public realm", add_setup, setup),
     "bench": Subcommand("drive a server and measure it from outside", add_bench, bench),
 }
+#: One of each, for its own `--help`.
+EXAMPLES = {
+    "status": "realmctl status",
+    "top": "realmctl top",
+    "logs": "realmctl logs --since today --level warn",
+    "doctor": "sudo realmctl doctor",
+    "alert": "realmctl alert test",
+    "who": "realmctl who",
+    "say": "realmctl say The realm restarts in five minutes.",
+    "kick": 'realmctl kick ada --reason "Come back tomorrow."',
+    "mute": "realmctl mute ada --for 30m",
+    "unmute": "realmctl unmute ada",
+    "ban": "realmctl ban 203.0.113.0/24 --for 7d --reason spam",
+    "unban": "realmctl unban 203.0.113.0/24",
+    "sanctions": "realmctl sanctions --json",
+    "uninstall": "realmctl uninstall weather --unpublish",
+    "drain": "realmctl drain --seconds 300 --stop",
+    "token": "realmctl token ada",
+    "revoke": "realmctl revoke ada --keys",
+    "keys": "realmctl keys rotate",
+    "nostr": "realmctl nostr key --backup realm.nsec",
+    "backup": "realmctl backup list",
+    "restore": "realmctl restore --force --until 2026-11-23T10:30",
+    "rollback": "realmctl rollback",
+    "rebuild": "realmctl rebuild --from-nostr wss://relay.example.org --check",
+    "import": "realmctl import --dry-run /srv/old-realm",
+    "config": "realmctl config",
+    "setup": "sudo realmctl setup --domain realm.example.org --nginx --ufw",
+    "bench": "realmctl bench --spawn --agents 50 --viewers 100",
+}
 #: What `--help` lists together, under which words, and an example.
 GROUPS = (
     ("How the realm does", "status", "realmctl status"),
@@ -137,8 +167,23 @@ GROUPS = (
 )
 
 
-class Words(argparse.ArgumentParser):
-    """Reads the command line; its help has the commands in groups, and a mistyped one is recognised."""
+class Guessing(argparse.ArgumentParser):
+    """Says what may have been meant by a word that is none of those that it knows."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        known = [str(choice) for choice in action.choices or ()]
+        if not known or value in known:
+            return
+        close = difflib.get_close_matches(str(value), known, 1)
+        if isinstance(action, argparse._SubParsersAction):
+            hint = f"did you mean {close[0]!r}?" if close else f"{self.prog} --help lists them"
+            raise argparse.ArgumentError(None, f"there is no command {value!r}; {hint}")
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+        raise argparse.ArgumentError(action, f"{value!r} is none of its values; {hint}")
+
+
+class Words(Guessing):
+    """Reads the command line; its help has the commands in groups."""
 
     def format_help(self) -> str:
         names = list(SUBCOMMANDS)
@@ -154,10 +199,6 @@ class Words(argparse.ArgumentParser):
         return "\n".join(lines) + "\n"
 
     def error(self, message: str) -> NoReturn:
-        if (wrong := re.search(r"invalid choice: '([^']*)'", message)) and "COMMAND" in message:
-            meant = difflib.get_close_matches(wrong[1], SUBCOMMANDS, 1)
-            message = f"there is no command {wrong[1]!r}" + (f"; did you mean {meant[0]!r}?" if meant else "")
-            message += "\nrealmctl --help lists them"
         self.exit(USAGE, f"{self.prog}: {message}\n")
 
 
@@ -173,10 +214,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="COMMAND",
         required=True,
         prog="realmctl",
-        parser_class=argparse.ArgumentParser,
+        parser_class=Guessing,
     )
     for name, command in SUBCOMMANDS.items():
-        sub = commands.add_parser(name, help=command.help, description=command.run.__doc__)
+        example = f"Example: {EXAMPLES[name]}"
+        sub = commands.add_parser(name, help=command.help, description=command.run.__doc__, epilog=example)
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser

@@ -265,7 +265,7 @@ def monitoring(ground: Ground, core: Core, front: Front, sockets: Sockets) -> Wa
     """Health, alerts and figures."""
     config, reactor, bridge, ticking = ground.config, ground.reactor, front.bridge, core.ticking
     messenger = nostr.messenger(bridge, config.alerts.operator_npub)
-    looking = Monitoring(config, ground.metrics, reactor, messenger)
+    looking = Monitoring(config, ground.metrics, reactor, core.world.peopled, messenger)
     asked = {
         **checks.clockwork(ticking, core.loop, core.journal, core.store, core.thinker, reactor),
         "alerts": looking.watch.check,

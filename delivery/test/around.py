@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from .checks import DOMAIN, ask, check, expect, live
@@ -122,11 +123,11 @@ def second_room(m: Machine) -> None:
     who = m.run("realmctl --room attic who")
     expect("upstairs" in who and "ada" not in who, who)
     expect("upstairs" not in m.run("realmctl who"), "the main room knows the attic's agents")
-    before = m.run("realmctl backup list")
+    before = m.run("realmctl backup list --json")
     m.run("systemctl start realm-server-backup@attic.service && realmctl --room attic backup --kind database")
-    own = m.run("realmctl --room attic backup list").splitlines()
-    expect(len(own) == 2 and all("/var/backups/realm-server/attic/realm-" in line for line in own), str(own))
-    expect(m.run("realmctl backup list") == before, "the attic's backups are among the main room's")
+    own = [each["file"] for each in json.loads(m.run("realmctl --room attic backup list --json"))["backups"]]
+    expect(len(own) == 2 and all("/var/backups/realm-server/attic/realm-" in file for file in own), str(own))
+    expect(m.run("realmctl backup list --json") == before, "the attic's backups are among the main room's")
     m.run("systemctl start realm-server-check@attic.service")
     # By this fail2ban finds the lines of every room.
     rooms = "'_SYSTEMD_SLICE=system-realm\\x2dserver.slice'"

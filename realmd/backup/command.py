@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from msgspec import to_builtins
+
+from ..host.narration import add_json, narrated
 from ..primitives.amounts import size, span
 from ..settings.reading import load
-from .manifest import KINDS, BackupError, listed
+from .manifest import KINDS, BackupError, WrongWords, listed
 
 if TYPE_CHECKING:
     from ..settings.reading import Config
     from .moment import Moment
 
 T = TypeVar("T")
-#: Exit codes: it did not work; the backup is there, and its copy elsewhere is not.
+#: Exit codes: it did not work; it was asked wrongly; the backup is there, and its copy elsewhere is not.
 FAILED: Final = 1
+USAGE: Final = 2
 NOT_OFFSITE: Final = 3
 
 
@@ -43,8 +45,7 @@ def add_backup(parser: argparse.ArgumentParser) -> None:
     keygen.add_argument("file", type=Path, metavar="FILE", help="where the secret key goes; take it away")
     check = _action(actions, "verify", _verify, "restore a backup into a scratch folder and compare it")
     check.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the backup (default: the newest)")
-    shown = _action(actions, "list", _list, "list the backups")
-    shown.add_argument("--json", action="store_true", help="print them as JSON")
+    _action(actions, "list", _list, "list the backups")
     _action(actions, "prune", _prune, "take away what is older or more than is to be kept")
 
 
@@ -80,16 +81,19 @@ def add_rollback(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="even if the database can be opened as it is")
 
 
+@narrated
 def backup(arguments: argparse.Namespace) -> int:
     """Make a backup of the realm, which may be running; or do one of the other actions."""
     return _guarded(arguments.action, arguments)
 
 
+@narrated
 def restore(arguments: argparse.Namespace) -> int:
     """Restore a realm from a backup; the realm must be stopped."""
     return _guarded(_restore, arguments)
 
 
+@narrated
 def rollback(arguments: argparse.Namespace) -> int:
     """Go back to the database as it was before the last upgrade; the realm must be stopped."""
     return _guarded(_rollback, arguments)
@@ -100,6 +104,7 @@ def _add_config_files(parser: argparse.ArgumentParser, default: Any) -> None:
     parser.add_argument(
         "--env-file", type=Path, metavar="FILE", default=default, help=".env of NAME=VALUE lines to read"
     )
+    add_json(parser, False if default is None else default)
 
 
 def _action(
@@ -125,7 +130,7 @@ def _guarded(run: Callable[[argparse.Namespace], int], arguments: argparse.Names
         return run(arguments)
     except BackupError as error:
         print(f"realmctl: {error}", file=sys.stderr)
-        return FAILED
+        return USAGE if isinstance(error, WrongWords) else FAILED
 
 
 def _loaded(arguments: argparse.Namespace) -> Config:
@@ -154,6 +159,10 @@ def _make(arguments: argparse.Namespace) -> int:
         if_changed=arguments.if_changed,
     )  # fmt: skip
     made = make(config, order, _now(), say)
+    if arguments.json:
+        arguments.told = {
+            "file": str(made.file) if made.file else None, "manifest": to_builtins(made.manifest),
+        }  # fmt: skip
     if made.manifest.left_out:
         say(
             f"WARNING: secrets are NOT in this backup: {', '.join(made.manifest.left_out)}. Without them a "
@@ -203,6 +212,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         say(f"backup verify failed file={path}: {error}")
         return FAILED
     note("")
+    if arguments.json:
+        arguments.told = {"file": str(path), "rows": found.rows, "events": found.events, "seq": found.seq}
     say(
         f"backup verified file={path} kind={found.manifest.kind} rows={found.rows} events={found.events} "
         f"seq={found.seq} seconds={time.monotonic() - began:.2f}"
@@ -248,17 +259,17 @@ def _list(arguments: argparse.Namespace) -> int:
             }
             for one in found
         ]  # fmt: skip
-        print(json.dumps({"backups": fields}))
+        arguments.told = {"backups": fields}
         return 0
-    if not found:
+    if found:
+        print(f"in {folder}:")
+    else:
         print(f"there is no backup in {folder}; `realmctl backup` makes one")
     now = _now()
     for one in found:
         marks = [word for name, word in ((verified, "verified"), (sent, "off-site")) if name == one.path.name]
-        moment = datetime.fromtimestamp(one.taken / 1000, UTC)
-        old = f"{span((now - one.taken) / 1000)} ago"
-        line = f"{moment:%Y-%m-%d %H:%M}Z  {old:>15}  {one.kind:13}  {size(one.bytes):>9}  {one.path}"
-        print(f"{line}  {' '.join(marks)}".rstrip())
+        old = f"{span((now - one.taken) / 1000)} ago"  # its name has the moment, and the kind
+        print(f"{old:>15}  {size(one.bytes):>8}  {one.path.name}  {' '.join(marks)}".rstrip())
     return 0
 
 
@@ -277,7 +288,12 @@ def _prune(arguments: argparse.Namespace) -> int:
     for one in gone:
         say(f"backup removed file={one.path.name}: older or more than what is kept")
     remember(lambda: record.note_kept(folder), say)
-    say(f"backups kept={len(listed(folder))} removed={len(gone)}")
+    kept = listed(folder)
+    if arguments.json:
+        arguments.told = {"kept": len(kept), "removed": [one.path.name for one in gone]}
+    stay, went = (size(sum(one.bytes for one in some)) for some in (kept, gone))
+    removed = f"{len(gone)} removed ({went})" if gone else "none was too many"
+    say(f"backups kept={len(kept)} ({stay}); {removed}")
     return 0
 
 

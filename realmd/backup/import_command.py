@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..host.narration import add_json, narrated
 from ..settings.reading import ConfigError, load, world_file
 from ..settings.text import template
 from .manifest import BackupError
@@ -28,9 +29,11 @@ def add_import(parser: argparse.ArgumentParser) -> None:
         help=".env, profiles.json, workstations*.json, moltbook.json, clawhub-installed.json, "
         "or a folder that has them",
     )  # fmt: skip
+    add_json(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
 
 
+@narrated
 def run_import(arguments: argparse.Namespace) -> int:
     """Take over what the old system kept; the realm must be stopped.  Doing it twice changes nothing."""
     from ..world.atlas import AtlasError

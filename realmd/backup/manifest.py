@@ -25,6 +25,10 @@ class BackupError(Exception):
     """A backup that cannot be made, read, kept or restored; the text says why and what to do."""
 
 
+class WrongWords(BackupError):
+    """What was typed can mean nothing, whatever there is."""
+
+
 class Member(Struct, frozen=True, rename="camel", omit_defaults=True):
     """One file of the archive: `name` in it, and the absolute `path` where it was.
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from ..storage.interface import Entry
 from ..storage.witness import GAP
 from . import archive, database, journal
-from .manifest import BackupError, Kept, Manifest, listed
+from .manifest import BackupError, Kept, Manifest, WrongWords, listed
 from .replay import Replay
 
 #: Events written in one transaction.
@@ -59,7 +59,7 @@ def parse(text: str) -> Moment:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise BackupError(
+        raise WrongWords(
             f"{text!r}: give the seq of an event, or a time like 2026-11-23T10:30 (local) or …T10:30Z."
         ) from None
     return Moment(text, time=round(moment.timestamp() * 1000))

@@ -151,6 +151,9 @@ def _figures(arguments: argparse.Namespace) -> int:
     soak = arguments.seconds or 1800.0
     work = figures.rows(min(soak, 30.0), soak)
     work = [row for row in work if (arguments.only or "") in row.name]
+    if not work:
+        print(f"realmctl bench: no figure's name holds {arguments.only!r}", file=sys.stderr)
+        return USAGE
     found = figures.measure(work, _say, arguments.date, arguments.commit)
     drawn = figures.table(found)
     print(table.text(drawn))

@@ -11,6 +11,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, field
@@ -66,7 +67,16 @@ def add_realm(parser: argparse.ArgumentParser) -> None:
     """The options of every subcommand that asks the running realm."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="realmd.toml to read")
     parser.add_argument("--env-file", type=Path, metavar="FILE", help=".env of NAME=VALUE lines to read")
-    parser.add_argument("--url", metavar="URL", help="address of the realm (default: as configured)")
+    parser.add_argument(
+        "--url", type=_url, metavar="URL", help="address of the realm (default: of the one that runs here)"
+    )
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address like http://127.0.0.1:18800")
+    return text
 
 
 def configured(arguments: argparse.Namespace) -> Config:

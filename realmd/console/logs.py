@@ -22,12 +22,14 @@ def add_logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help='from then on: "1 hour ago", "today", "10:30"')
     parser.add_argument("--level", choices=list(PRIORITIES), help="this and worse")
     parser.add_argument("--grep", metavar="PATTERN", help="lines in which the regular expression is found")
+    parser.add_argument("--json", action="store_true", help="each line as an object, as journalctl knows it")
     parser.add_argument("--unit", default=UNIT, metavar="UNIT", help=f"(default: {UNIT})")
 
 
 def command(arguments: argparse.Namespace) -> list[str]:
     """journalctl with what was asked for."""
-    words = ["journalctl", f"--unit={arguments.unit}", "--output=short-iso"]
+    form = "json" if arguments.json else "short-iso"
+    words = ["journalctl", f"--unit={arguments.unit}", f"--output={form}"]
     if arguments.follow:
         words.append("--follow")
     if arguments.lines is not None or not arguments.since:

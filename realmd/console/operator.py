@@ -19,9 +19,11 @@ from .control import Away, Line, Refusal
 from .rooms import meant
 
 #: Exit codes: done, refused, wrong command line (argparse's), and nobody there.
-DONE, REFUSED, AWAY = 0, 1, 3
+DONE, REFUSED, USAGE, AWAY = 0, 1, 2, 3
 #: What looks like a pubkey, typing errors included: the daemon tells of those.
 _KEY: Final = re.compile(r"npub1[0-9a-z]{58}|[0-9a-f]{64}", re.IGNORECASE | re.ASCII)
+#: What is meant for an IPv4 address, right or wrong.
+_DOTTED: Final = re.compile(r"\d+(\.\d+){3}", re.ASCII)
 SCOPES: Final = ("agent", "pubkey", "network")
 
 Ask = Callable[[Line, argparse.Namespace], dict[str, Any]]
@@ -35,7 +37,7 @@ def run(arguments: argparse.Namespace, ask: Ask, show: Show) -> int:
             answer = ask(line, arguments)
     except Refusal as refusal:
         print(f"realmctl: {plain(refusal)} ({refusal.code})", file=sys.stderr)
-        return REFUSED
+        return USAGE if refusal.code == "malformed" else REFUSED
     except Away as away:
         print(meant(f"realmctl: {away}", arguments.room), file=sys.stderr)
         return AWAY
@@ -108,7 +110,7 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
 def add_drain(parser: argparse.ArgumentParser) -> None:
     add_plain(parser)
     add_reason(parser)
-    parser.add_argument("--seconds", type=float, default=60.0, metavar="N", help="wait so long (default: 60)")
+    parser.add_argument("--seconds", type=_wait, default=60.0, metavar="N", help="wait so long (default: 60)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--stop", action="store_true", help="stop the realm then")
     what.add_argument("--undo", action="store_true", help="let everybody in again")
@@ -121,6 +123,12 @@ def _seconds(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _wait(text: str) -> float:
+    if not 0 <= (wait := float(text)) <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text}: a number of seconds from 0 to 86400 is needed")
+    return wait
+
+
 def _stamp(text: str) -> int:
     try:
         return int(datetime.fromisoformat(text).timestamp() * 1000)
@@ -131,7 +139,27 @@ def _stamp(text: str) -> int:
 def aimed(arguments: argparse.Namespace) -> dict[str, Any]:
     """TARGET by what it is: as told, or as it looks."""
     target: str = arguments.target
+    if arguments.scope is None and (wrong := misspelt(target)):
+        print(f"realmctl: {wrong}", file=sys.stderr)
+        raise SystemExit(USAGE)
     return {arguments.scope or scope_of(target): target}
+
+
+def misspelt(target: str) -> str:
+    """Why what looks like an address or a network is none, or "": the daemon would take it for an agentId."""
+    address, slash, prefix = target.partition("/")
+    try:
+        most = ipaddress.ip_address(address).max_prefixlen
+    except ValueError:
+        if slash:
+            return f"{target} is no network: {address or 'nothing'} is no address"
+        return f"{target} is no address; if it is an agent: --as agent" if _DOTTED.fullmatch(target) else ""
+    try:
+        ipaddress.ip_network(target, strict=False)
+    except ValueError:
+        given = prefix or "nothing"
+        return f"{target} is no network: after the slash comes a number from 0 to {most}, not {given}"
+    return ""
 
 
 def scope_of(target: str) -> str:
@@ -177,12 +205,14 @@ def _impose(arguments: argparse.Namespace, command: str) -> int:
 
 def unmute(arguments: argparse.Namespace) -> int:
     """End a mute."""
-    return run(arguments, lambda line, a: line.ask("unmute", **aimed(a)), show_lifted)
+    given = aimed(arguments)
+    return run(arguments, lambda line, _: line.ask("unmute", **given), show_lifted)
 
 
 def unban(arguments: argparse.Namespace) -> int:
     """End a ban."""
-    return run(arguments, lambda line, a: line.ask("unban", **aimed(a)), show_lifted)
+    given = aimed(arguments)
+    return run(arguments, lambda line, _: line.ask("unban", **given), show_lifted)
 
 
 def sanctions(arguments: argparse.Namespace) -> int:
@@ -248,7 +278,7 @@ def drain(arguments: argparse.Namespace) -> int:
 
 
 def show_census(answer: dict[str, Any], now: float) -> str:
-    agents = columns(
+    agents = "no agent is here" if not answer["agents"] else columns(
         ("AGENT", "NAME", "CONNECTIONS", "ADDRESSES", "RATE", "SEEN", "KNOWN FOR"),
         [
             (
@@ -259,7 +289,7 @@ def show_census(answer: dict[str, Any], now: float) -> str:
             for a in answer["agents"]
         ],
     )  # fmt: skip
-    connections = columns(
+    connections = "nobody is connected" if not answer["connections"] else columns(
         ("CONNECTION", "ADDRESS", "OPEN FOR", "MESSAGES", "AGENTS"),
         [
             (

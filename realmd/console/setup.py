@@ -52,6 +52,10 @@ class SetupError(Exception):
     """A step cannot be done; the text says why, and nothing of that step was changed."""
 
 
+class Contradiction(SetupError):
+    """What was asked for cannot be, on any machine."""
+
+
 Run = Callable[[Sequence[str]], int]
 
 
@@ -94,11 +98,11 @@ class Setup:
         """All that is wanted, in order; raises SetupError at the first that cannot be done."""
         wanted = self.wanted
         if wanted.domain is not None and not HOST.fullmatch(wanted.domain):
-            raise SetupError(f"{wanted.domain}: is no domain like realm.example.org")
+            raise Contradiction(f"{wanted.domain}: is no domain like realm.example.org")
         if (wanted.certificate is None) != (wanted.key is None):
-            raise SetupError("a certificate needs its key, and a key its certificate")
+            raise Contradiction("a certificate needs its key, and a key its certificate")
         if wanted.nginx and not wanted.domain:
-            raise SetupError("nginx needs to know the domain")
+            raise Contradiction("nginx needs to know the domain")
         self.settings()
         if wanted.nginx:
             self.nginx(wanted.domain or "")

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .setup import Setup, SetupError, Wanted, listed
+from ..host.narration import add_json, narrated
+from .setup import Contradiction, Setup, SetupError, Wanted, listed
 
 QUESTIONS = (
     ("domain", "Domain under which the realm is to be reached (empty: none yet)"),
@@ -35,10 +36,12 @@ def add_setup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nginx", action="store_true", help="enable the site, and certbot's deploy hook")
     parser.add_argument("--ufw", action="store_true", help="allow 80 and 443")
     parser.add_argument("--fail2ban", action="store_true", help="enable the jail on the realm's log")
+    add_json(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("--root", type=Path, default=Path("/"), help="another system's root (default /)")
 
 
+@narrated
 def setup(arguments: argparse.Namespace) -> int:
     """Make an installed realm a public one: settings, nginx, ufw and fail2ban, each only if asked for.
 
@@ -50,7 +53,7 @@ def setup(arguments: argparse.Namespace) -> int:
         arguments.nginx, arguments.ufw, arguments.fail2ban,
     )  # fmt: skip
     if wanted == Wanted():
-        if not sys.stdin.isatty():
+        if arguments.json or not sys.stdin.isatty():
             print("realmctl: setup has nothing to do; see realmctl setup --help", file=sys.stderr)
             return 2
         wanted = asked(input)
@@ -58,7 +61,7 @@ def setup(arguments: argparse.Namespace) -> int:
         Setup(wanted, arguments.root, arguments.dry_run)()
     except (SetupError, PermissionError) as error:
         print(f"realmctl: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, Contradiction) else 1
     return 0
 
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backup.command import FAILED
-from ..backup.manifest import BackupError
+from ..backup.command import FAILED, USAGE
+from ..backup.manifest import BackupError, WrongWords
 from ..settings.reading import load
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def guarded(run: Any, arguments: argparse.Namespace) -> int:
         return code
     except (BackupError, BadKey, ExposedSecret) as error:
         print(f"realmctl: {error}", file=sys.stderr)
-    return FAILED
+        return USAGE if isinstance(error, WrongWords) else FAILED
 
 
 def say(line: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..backup.command import in_reactor
-from ..backup.manifest import BackupError
+from ..backup.manifest import BackupError, WrongWords
+from ..host.narration import add_json, narrated
 from ..settings.reading import load
 from .command import add_config_files, guarded, install, key_of, say
 
@@ -30,6 +31,7 @@ _BESIDES: Final = (
 def add_rebuild(parser: argparse.ArgumentParser) -> None:
     """The options of `realmctl rebuild`."""
     add_config_files(parser)
+    add_json(parser)
     parser.add_argument(
         "--from-nostr", nargs="*", required=True, metavar="RELAY",
         help="relays to read (default: those of room.relays)",
@@ -47,6 +49,7 @@ def add_rebuild(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="say what could be rebuilt, and write nothing")
 
 
+@narrated
 def rebuild(arguments: argparse.Namespace) -> int:
     """Make a realm anew from the log on its relays.  Only public events come back.
 
@@ -63,7 +66,7 @@ def _rebuild(arguments: argparse.Namespace) -> int:
     )
     relays = list(dict.fromkeys(arguments.from_nostr or config.room.relays))
     if not relays:
-        raise BackupError("Name at least one relay after --from-nostr; the configuration has none.")
+        raise WrongWords("Name at least one relay after --from-nostr; the configuration has none.")
     target = config.storage.database
     if (there := parts(target)) and not arguments.check:
         raise BackupError(f"{there[0]} exists; a rebuild only makes a realm where there is none.")
@@ -83,7 +86,7 @@ def _whose(arguments: argparse.Namespace, config: Config) -> tuple[bytes | None,
         except ValueError:
             pubkey = b""
         if len(pubkey) != 32:
-            raise BackupError("--pubkey takes an npub1… or 64 hex digits.")
+            raise WrongWords("--pubkey takes an npub1… or 64 hex digits.")
         return None, pubkey.hex()
     file = arguments.key or key_of(config).path
     if not file.exists():

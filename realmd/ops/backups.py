@@ -5,6 +5,7 @@ The record is a small file that `realmctl` writes; it is read again only when it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from ..backup import record
 from ..backup.manifest import KINDS
 from ..backup.record import Attempt, Record
 from ..host.clock import time_of_day
+from ..settings.backup import Backup
 from .checks import Check
 from .metrics import Metrics
 
@@ -23,12 +25,17 @@ _UNTRIED: Final = {**{f"{kind}_backup": 1.0 for kind in KINDS}, "verify": 1.0}
 
 
 class Backups:
-    """The backups in `folder`.  None is no fault here: whoever runs a realm may copy it by other means."""
+    """The backups in the folder that `config` names, below the state folder or elsewhere.
 
-    def __init__(self, folder: Path, clock: IReactorTime) -> None:
-        self._folder = folder
+    While there was none, the age of the newest is that of the realm, which began at `peopled` (ms): a restart
+    does not make it younger.
+    """
+
+    def __init__(self, config: Backup, state: Path, peopled: Callable[[], int], clock: IReactorTime) -> None:
+        self._expected = config.expected
+        self._folder = config.folder(state)
+        self._peopled = peopled
         self._clock = clock
-        self._since = time_of_day(clock)
         self._seen: tuple[int, int] | None = None
         self._record = Record()
         #: Why it cannot be read, if it is there.
@@ -73,12 +80,12 @@ class Backups:
             "verify": known.verify_ok.time if known.verify_ok else None,
             "offsite": known.offsite_ok.time if known.offsite_ok else None,
         }
-        # Without any, age counts from when somebody could have looked: an alert on it must be able to come.
-        known_since = {"database": self._since, "verify": self._since}
-        return known_since | {name: at / 1000 for name, at in times.items() if at is not None}
+        # Without any, age counts all the same: an alert on it must be able to come.
+        never = dict.fromkeys(("database", "verify"), self._peopled() / 1000) if self._expected else {}
+        return never | {name: at / 1000 for name, at in times.items() if at is not None}
 
     def watch(self, metrics: Metrics) -> None:
-        """Show it at /metrics, from the start: what was never done counts as done when the daemon began."""
+        """Show it at /metrics, from the start: what was never done counts as done when the realm began."""
         metrics.watch_each(
             "realmd_backup_success_timestamp_seconds", "When it last succeeded.", "what", self._succeeded
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -59,10 +59,18 @@ class Reporting(Service):
 
 
 class Monitoring:
-    """Everything that looks after the realm from inside: `watch` for /health, `services` to be run."""
+    """Everything that looks after the realm from inside: `watch` for /health, `services` to be run.
+
+    `peopled` tells when the realm began (ms since the epoch).
+    """
 
     def __init__(
-        self, config: Config, metrics: Metrics, reactor: Any, nostr: SendNostr | None = None
+        self,
+        config: Config,
+        metrics: Metrics,
+        reactor: Any,
+        peopled: Callable[[], int],
+        nostr: SendNostr | None = None,
     ) -> None:
         self.notifier = Notifier(list(sinks(config, reactor, nostr)), reactor, config.alerts.min_interval_s)
         self.watch = Watch(metrics.registry, reactor, self.notifier.tell)
@@ -79,7 +87,7 @@ class Monitoring:
                 Reporting(self.sentry), Periodic("sentry", sentry.EVERY, self.sentry.send, reactor),
             ]  # fmt: skip
         resources = Resources(config.storage.state, config.alerts.memory_mb * 1_048_576)
-        self.backups = Backups(config.backup.folder(config.storage.state), reactor)
+        self.backups = Backups(config.backup, config.storage.state, peopled, reactor)
         self.backups.watch(metrics)
         for figures in (self.notifier.figures(), resources.figures()):
             metrics.watch_all(figures)

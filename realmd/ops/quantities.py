@@ -119,6 +119,41 @@ class Growth(Struct, frozen=True):
         yield self.metric
 
 
+class Worst(Struct, frozen=True):
+    """The share of bad in good and bad over the last seconds: the greatest among those of the label `each`.
+
+    Where there were fewer than `fewest` bad ones it means nothing: one at the start is no habit.
+    """
+
+    bad: str
+    good: str
+    each: str
+    over: int
+    fewest: int
+
+    def promql(self) -> str:
+        bad, good = (f"increase({metric}[{self.over}s])" for metric in (self.bad, self.good))
+        # A half less: what Prometheus extrapolates is seldom whole.
+        return f"max without ({self.each}) ({bad} / ({bad} + {good}) and {bad} > {self.fewest - 0.5:g})"
+
+    def value(self, past: Past) -> float | None:
+        now, then = past.now, past.since(self.over)
+
+        def grown(metric: str, labels: tuple[tuple[str, str], ...]) -> float:
+            before = then.series.get(metric, {}).get(labels, 0.0)
+            return max(0.0, now.series.get(metric, {}).get(labels, 0.0) - before)
+
+        shares = []
+        for labels in now.series.get(self.bad, {}):
+            bad, good = grown(self.bad, labels), grown(self.good, labels)
+            if now is not then and bad >= self.fewest:
+                shares.append(bad / (bad + good))
+        return max(shares, default=None)
+
+    def metrics(self) -> Iterator[str]:
+        yield from (self.bad, self.good)
+
+
 class Age(Struct, frozen=True):
     """Seconds since the moment that a metric tells, in the series whose label `each` is `which`."""
 

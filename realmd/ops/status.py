@@ -172,8 +172,8 @@ class Status:
     def badge(self) -> bytes:
         """The state of the realm in one small picture."""
         report = self._health.report()
-        status, agents = report["status"], report["agents"]["active"]
-        return badge("realm", f"{status}, {agents} here", _COLOURS[status])
+        status, agents = report["status"], report["agents"]
+        return badge("realm", f"{status}, {agents['active']} of {agents['total']}", _COLOURS[status])
 
 
 def badge(label: str, text: str, colour: str) -> bytes:

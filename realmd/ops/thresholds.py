@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from .quantities import Age, Growth, Level, Quantity, Rest, Share, Total
+from .quantities import Age, Growth, Level, Quantity, Rest, Share, Total, Worst
 
 Severity = Literal["warning", "critical"]
 #: How long (s) after its end an alert stays raised, so that one that flickers is one.
@@ -18,7 +18,6 @@ KEEP: Final = 120
 #: Fewer messages than these in `_WINDOW` s are no ground for a share: one of them would be over 1 %.
 FEWEST_MESSAGES: Final = 100
 FEWEST_PINGS: Final = 10
-FEWEST_THOUGHTS: Final = 100
 _WINDOW: Final = 300
 _HOUR: Final = 3600
 
@@ -59,7 +58,6 @@ _DISK: Final = Rest(Share(Level("realmd_disk_free_bytes"), Level("realmd_disk_si
 _MESSAGES: Final = Total(
     (Growth("realmd_websocket_messages_total", _WINDOW), Growth("realmd_http_requests_total", _WINDOW))
 )
-_THOUGHTS: Final = Growth("realmd_mind_thoughts_total", 600, each="agent")
 _PINGS: Final = Growth("realmd_websocket_ping_seconds_count", _WINDOW)
 _BACKUP: Final = Age("realmd_backup_success_timestamp_seconds", "what", "database")
 _BACK_UP: Final = "Run `realmctl backup`; see whether its timers run: systemctl list-timers 'realm-server*'."
@@ -142,9 +140,9 @@ THRESHOLDS: Final = (
         advice="A defect: `realmctl logs --grep thought` says which mind, and has the traceback.",
     ),
     Threshold(
-        name="thoughts_late", severity="warning", unit="%", level=0.05, lasting=0,
-        quantity=Share(Growth("realmd_mind_overruns_total", 600, each="agent"), _THOUGHTS),
-        least=(_THOUGHTS, FEWEST_THOUGHTS), summary="over 5 % of the inhabitants' thoughts take too long",
+        name="thoughts_late", severity="warning", unit="%", level=0.02, lasting=0,
+        quantity=Worst("realmd_mind_overruns_total", "realmd_mind_thoughts_total", "agent", 600, 5),
+        summary="over 2 % of an inhabitant's thoughts take too long",
         advice="CPU is short, or a mind loops: `realmctl logs --grep overrun`; else raise think.budget_ms.",
     ),
     Threshold(

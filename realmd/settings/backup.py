@@ -32,6 +32,9 @@ class Backup(Section, frozen=True):
             extra={"allowed": "a path"},
         ),
     ] = "backups"
+    expected: Annotated[
+        bool, Meta(description="Whether to raise an alert while there is no backup, or only an old one.")
+    ] = True
     public_key: Annotated[
         str,
         Meta(

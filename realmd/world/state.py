@@ -91,6 +91,12 @@ class State:
         at_home = sum(1 for name in self.atlas.inhabitants if name in self.tables.bodies)
         return len(self.tables.bodies) - at_home
 
+    def peopled(self) -> int:
+        """When it began (ms): its inhabitants join at the first start of all, and never again."""
+        profiles = self.tables.profiles
+        joined = [profiles[name].joined_at for name in self.atlas.inhabitants if name in profiles]
+        return min(joined, default=self.now)
+
     def profile(self, agent_id: str) -> Profile:
         """The agent's profile with `lastSeen` brought up to date."""
         profile = self.tables.profiles[agent_id]

@@ -68,10 +68,10 @@ class Home:
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout + ran.stderr
 
-    def refused(self, *words: object, **more: Any) -> str:
+    def refused(self, *words: object, code: int = 1, **more: Any) -> str:
         """Run realmctl, which must fail in a sentence; that sentence."""
         ran = self.ctl(*words, **more)
-        assert ran.returncode == 1, ran.stdout + ran.stderr
+        assert ran.returncode == code, ran.stdout + ran.stderr
         assert "Traceback" not in ran.stderr
         return ran.stdout + ran.stderr
 

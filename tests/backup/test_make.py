@@ -259,19 +259,20 @@ def test_the_list(home: Home, talk: Callable[..., None]) -> None:
     talk("hello")
     files = [home.backup("--kind", "database") for _ in range(5)]
     home.done("backup", "verify", files[0])
-    lines = home.done("backup", "list").splitlines()
-    assert [line[line.index("/") :] for line in lines] == [
-        f"{files[0]}  verified", *(str(file) for file in files[1:]),
+    head, *rows = home.done("backup", "list").splitlines()
+    assert head == f"in {home.backups}:"
+    assert [re.split("  +", row.strip())[2:] for row in rows] == [
+        [files[0].name, "verified"], *([file.name] for file in files[1:]),
     ]  # fmt: skip
-    assert all(re.search(r"Z +\d+ (s|min) ago  database +\d+ KiB  /", line) for line in lines)
-    told = json.loads(home.done("backup", "list", "--json"))["backups"]
-    assert [(one["file"], one["verified"]) for one in told] == [
-        (str(file), file == files[0]) for file in files
+    assert all(re.match(r" *\d+ (s|min) ago +\d+ KiB  realm-", row) for row in rows)
+    told = json.loads(home.done("backup", "list", "--json"))
+    assert [(each["file"], each["verified"], each["offsite"]) for each in told["backups"]] == [
+        (str(file), file == files[0], False) for file in files
     ]
     for file in files[:4]:
         file.rename(file.with_name(file.name.replace("-database-2", "-database-1")))
     said = home.done("backup", "prune")
-    assert "kept=3 removed=2" in said
+    assert re.search(r"kept=3 \(\d+ KiB\); 2 removed \(\d+ KiB\)", said)
     assert json.loads((home.backups / record.NAME).read_text())["kept"] == 3
 
 

@@ -52,6 +52,7 @@ PINGS = "realmd_websocket_ping_seconds_count"
 QUICK = 'realmd_websocket_ping_seconds_bucket{le="0.1"}'
 HOUR = 3600
 LAST = 'realmd_backup_success_timestamp_seconds{{what="{}"}}'
+LATE, THOUGHTS = "realmd_mind_overruns_total", "realmd_mind_thoughts_total"
 CPU = "realmd_process_cpu_seconds_total"
 
 SCENARIOS: Final = (
@@ -148,6 +149,24 @@ SCENARIOS: Final = (
          'realmd_mind_thoughts_total{agent="daily"}': [minutes(15, 6)]},
         {2.75: set(), 5.75: {"thoughts_late:warning"}},
         add=('realmd_mind_overruns_total{agent="daily"}', 'realmd_mind_thoughts_total{agent="daily"}'),
+    ),
+    Scenario(
+        "one of four minds is late each time it wakes",
+        {f"{LATE}{{agent=\"trade\"}}": [minutes(0, 2), *[(1, 1), minutes(0, 0.5)] * 6, minutes(0, 4)],
+         f"{THOUGHTS}{{agent=\"trade\"}}": [minutes(15, 2), minutes(0, 8.5)],
+         f"{LATE}{{agent=\"daily\"}}": [minutes(0, 10.5)],
+         f"{THOUGHTS}{{agent=\"daily\"}}": [minutes(15, 10.5)]},
+        {2: set(), 4: set(), 6: {"thoughts_late:warning"}, 10: {"thoughts_late:warning"}},
+        add=tuple(f"{what}{{agent=\"{who}\"}}" for what in (LATE, THOUGHTS) for who in ("daily", "trade")),
+    ),
+    Scenario(
+        "nine overruns in 2,600 thoughts of four minds",
+        {name: values for who, times in (("shalom", 2), ("daily", 2), ("trade", 3), ("deploy", 2))
+         for name, values in ((f"{LATE}{{agent=\"{who}\"}}", [(0, 4), *[(1, 1), minutes(0, 2)] * times]),
+                              (f"{THOUGHTS}{{agent=\"{who}\"}}", [minutes(15, 11)]))},
+        {minute: set() for minute in (1, 2, 4, 6, 7)},
+        add=tuple(f"{what}{{agent=\"{who}\"}}" for what in (LATE, THOUGHTS)
+                  for who in ("shalom", "daily", "trade", "deploy")),
     ),
     Scenario(
         "file descriptors run out",

@@ -64,6 +64,19 @@ def test_a_realm_with_tls_of_its_own_is_asked_over_tls(start: Start, tmp_path: P
         assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_realm_that_runs_here_is_the_one_that_is_meant(start: Start, tmp_path: Path) -> None:
+    """Started on another port than configured, it is found by the socket in its state folder."""
+    daemon = start().ready()
+    given = {"STATE_DIRECTORY": str(daemon.state)}  # and the port that is configured is 18800
+    for words in (("status",), ("top", "--once"), ("doctor", "--offline"), ("config",)):
+        done = run(tmp_path, *words, settings=given, program=REALMCTL)
+        assert (done.returncode, done.stderr) == (0, ""), words
+        assert f"http://127.0.0.1:{daemon.port}" in done.stdout
+    done = run(tmp_path, "ban", "10.0.0.0/3", settings=given, program=REALMCTL)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "10.0.0.0/3 is no address or network" in done.stderr or "too wide" in done.stderr
+
+
 def test_output_that_nobody_takes(start: Start, tmp_path: Path) -> None:
     """A reader that went away is no fault worth a word; a full disk is told in a line."""
     given = environment(tmp_path, of(start().ready()))

@@ -23,7 +23,7 @@ function show({ health, samples, relays, every }) {
   document.body.className = health.status;
   write(need('verdict-text'), t(`status.${health.status}`));
   const figures = [
-    ['uptime', span(health.uptime)], ['agents', `${health.agents.active} of ${health.agents.total}`],
+    ['uptime', span(health.uptime)], ['agents', t('status.seats', { n: health.agents.active, max: health.agents.total })],
     ['inhabitants', `${health.agents.inhabitants}`], ['known', `${health.agents.known}`],
     ['connections', `${health.connections}`], ['tickMs', `${now.tickMs ?? '–'} ms`], ['lagMs', `${now.lagMs ?? '–'} ms`],
     ['messagesIn', `${now.messagesIn ?? '–'} /s`], ['memory', health.memory.used], ['storage', t(`status.${health.checks.storage?.status ?? 'ok'}.short`)],

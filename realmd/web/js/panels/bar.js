@@ -11,7 +11,8 @@ export function bar(net, state) {
     const { room } = state;
     document.title = t('title', { room: room.name });
     write(need('room'), room.name);
-    write(need('seats'), t('seats', { n: state.agents.size, max: room.maxAgents || '…' }));
+    const inhabitants = state.atlas.inhabitants.filter(({ id }) => state.agents.has(id)).length;
+    write(need('seats'), t('seats', { inhabitants, n: state.agents.size - inhabitants, max: room.maxAgents || '…' }));
     write(need('hour'), t(`day.${hourOf(state.now()).name}`));
   };
   const linked = () => {
