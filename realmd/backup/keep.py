@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from .files import remove, sync
+from ..host.files import sync
+from .files import remove
 from .manifest import KINDS, Kept, Kind, listed
 from .record import read
 
