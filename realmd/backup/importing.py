@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
 
+from ..host.reactor import IReactor
 from ..protocol.encode import event as encode_event
 from ..storage.engines import ENGINES
 from ..storage.interface import Entry, StorageError
@@ -49,7 +50,12 @@ def plan(tables: Tables, legacy: Legacy, inhabitants: Iterable[str], board_posts
 
 
 async def carry_out(
-    location: str, engine: str, reactor: Any, legacy: Legacy, inhabitants: Iterable[str], board_posts: int
+    location: str,
+    engine: str,
+    reactor: IReactor,
+    legacy: Legacy,
+    inhabitants: Iterable[str],
+    board_posts: int,
 ) -> Plan:
     """Import into the store at `location`, all or nothing; refuses while a realm runs on it."""
     store = Store(ENGINES[engine], location, reactor)

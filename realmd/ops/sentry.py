@@ -24,6 +24,7 @@ from zope.interface import implementer
 from .. import __version__
 from ..host.clock import time_of_day
 from ..host.network import cause_of
+from ..host.reactor import IReactor
 from ..primitives.masking import scrub
 from .post import post
 
@@ -65,7 +66,7 @@ class Sentry:
     log = Logger()
 
     def __init__(
-        self, dsn: Dsn, reactor: Any, room: str, clock: IReactorTime, event_id: Callable[[], str]
+        self, dsn: Dsn, reactor: IReactor, room: str, clock: IReactorTime, event_id: Callable[[], str]
     ) -> None:
         self.sent = self.dropped = 0
         self._dsn = dsn

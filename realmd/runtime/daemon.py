@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
+from ..host.reactor import IReactor
 from ..primitives.errors import BeyondRepair
 
 #: How long (s) one stage may take to stop before the next one does.  Two that hang and a
@@ -33,7 +34,7 @@ class Daemon(MultiService):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         observer: ILogObserver | None = None,
         hangup: Callable[[], None] | None = None,
     ) -> None:

@@ -19,6 +19,7 @@ from zope.interface import implementer
 from realmd.world.tables import KINDS
 
 from ..host.clock import milliseconds
+from ..host.reactor import IReactor
 from ..primitives.figures import Figures
 from . import query, schema
 from .engines import Engine, Hold
@@ -49,7 +50,7 @@ class Store:
         self,
         engine: Engine,
         location: str,
-        reactor: Any,
+        reactor: IReactor,
         directory: Path = schema.DIRECTORY,
         beside: Sequence[Path] = (),
         mint: Callable[[], str] = new_epoch,
