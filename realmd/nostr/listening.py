@@ -18,9 +18,10 @@ from ..runtime.daemon import Stage
 from ..runtime.periodic import Periodic
 from ..runtime.realm import Realm
 from ..settings import Config
+from ..storage.asks import IAsks
 from .assembly import Links
 from .bridge.bridge import Bridge
-from .bridge.inlet import IAsks, Shares
+from .bridge.inlet import Shares
 from .bridge.remote import Remote, Serve
 from .bridge.worlds import Portal
 

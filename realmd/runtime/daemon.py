@@ -62,7 +62,7 @@ class Daemon(MultiService):
         self._reactor.addSystemEventTrigger("during", "shutdown", self._abandon)
         self._starting = Deferred.fromCoroutine(self._start())
 
-    def stopService(self) -> Deferred[None]:  # type: ignore[override]
+    def stopService(self) -> Deferred[None]:
         self.running = 0
         self._stopping = True
         return Deferred.fromCoroutine(self._stop())
@@ -169,11 +169,11 @@ class Stage(MultiService):
             service.setServiceParent(stage)
         return stage
 
-    def startService(self) -> Deferred[Any]:  # type: ignore[override]
+    def startService(self) -> Deferred[Any]:
         super().startService()
         return maybeDeferred(self._start)
 
-    def stopService(self) -> Deferred[Any]:  # type: ignore[override]
+    def stopService(self) -> Deferred[Any]:
         return Deferred.fromCoroutine(self._end())
 
     async def _end(self) -> None:

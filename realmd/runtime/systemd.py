@@ -134,4 +134,4 @@ def inherited(reactor: IReactor) -> Iterator[int]:
             endpoint = serverFromString(reactor, f"systemd:domain=INET:index={index}")
         except IndexError:
             return
-        yield endpoint.fileno  # type: ignore[attr-defined]
+        yield endpoint.fileno

@@ -281,7 +281,8 @@ class Store:
                 raise
 
         try:
-            return await pool.runInteraction(verified)
+            result: T = await pool.runInteraction(verified)
+            return result
         except StorageError:
             raise
         except CancelledError:
