@@ -82,11 +82,10 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     """The realm as one service, ready to start."""
     if reactor is None:
         from twisted.internet import reactor
-    steady = make_steady(reactor)
     config = options.settings
     observer = logs.observer(config.log.format, config.log.level, sys.stderr)
     try:
-        return build(config, options.atlas, steady, observer)
+        return build(config, options.atlas, make_steady(reactor), observer)
     except (CertificateError, nostr.RelayError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
