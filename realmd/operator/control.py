@@ -55,8 +55,12 @@ class Control(LineOnlyReceiver, TimeoutMixin):
         self.who = credentials(self.transport.socket)
         self.factory.connections.add(self)
         self.setTimeout(IDLE)
-        self.log.info("operator connected user={user} uid={uid} pid={pid}",
-                      user=self.who.user, uid=self.who.uid, pid=self.who.pid)  # fmt: skip
+        self.log.info(
+            "operator connected user={user} uid={uid} pid={pid}",
+            user=self.who.user,
+            uid=self.who.uid,
+            pid=self.who.pid,
+        )
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.setTimeout(None)

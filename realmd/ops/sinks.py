@@ -54,9 +54,11 @@ class Webhook:
 
     async def send(self, notices: Sequence[Notice]) -> None:
         body = {
-            "text": lines(self._room, notices), "room": self._room, "url": self._realm_url,
+            "text": lines(self._room, notices),
+            "room": self._room,
+            "url": self._realm_url,
             "alerts": list(notices),
-        }  # fmt: skip
+        }
         await self._post(self._reactor, self._address, msgspec.json.encode(body), "application/json", {})
 
 

@@ -31,9 +31,14 @@ class Tried(Struct, frozen=True):
 async def try_out(config: Config, reactor: IReactor, nostr: SendNostr | None) -> list[Tried]:
     """Send a notice through each, whatever became of it at the others."""
     notice = Notice(
-        "raised", "test", "warning", "nothing", "this is a test of realmctl: nothing is wrong",
-        "Nothing to do.", milliseconds(reactor),
-    )  # fmt: skip
+        "raised",
+        "test",
+        "warning",
+        "nothing",
+        "this is a test of realmctl: nothing is wrong",
+        "Nothing to do.",
+        milliseconds(reactor),
+    )
     log = Logger()
     results: list[Tried] = []
     for sink in sinks(config, reactor, nostr):

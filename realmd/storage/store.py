@@ -152,9 +152,9 @@ class Store:
             await self._run(self._check)
             await self._upgrade(known)
             loaded, clean, account = await self._run(self._load)
-            await self._in_thread(partial(self._hold.head.begin, Mark(
-                account.seq, account.commits, account.seq, account.epoch
-            )))  # fmt: skip
+            await self._in_thread(
+                partial(self._hold.head.begin, Mark(account.seq, account.commits, account.seq, account.epoch))
+            )
         except BaseException:
             await self._let_go()
             raise
@@ -162,8 +162,10 @@ class Store:
         self.lost, self.found = account.lost, account.found
         self.log.info(
             "store opened: location={location} seq={seq} clean={clean}",
-            location=self._location, seq=loaded.seq, clean=clean,
-        )  # fmt: skip
+            location=self._location,
+            seq=loaded.seq,
+            clean=clean,
+        )
         self._tell(account)
         return loaded
 
@@ -176,8 +178,9 @@ class Store:
         elif account.passed:
             self.log.info(
                 "seq passed over first={first} last={last}: the machine ended before the realm did",
-                first=account.passed, last=account.seq,
-            )  # fmt: skip
+                first=account.passed,
+                last=account.seq,
+            )
 
     def _check(self, cursor: Any) -> None:
         wrong = self._engine.check(cursor)

@@ -148,9 +148,10 @@ def test_no_character_without_ink_makes_another_name() -> None:
     blank = [chr(p) for p in points if not has_ink(chr(p))]
     assert len(blank) > 10_000
     passed = [
-        f"{ord(c):X}" for c in blank
+        f"{ord(c):X}"
+        for c in blank
         if not all(world.reserved.like(on_one_line(n)) for n in (f"Shalom{c}", f"{c}Shalom", f"Sha{c}lom"))
-    ]  # fmt: skip
+    ]
     assert passed == []
 
 
