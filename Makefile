@@ -33,7 +33,7 @@ lint: $(VENV)/ready-to-test  ## ruff: rules and formatting
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(VENV)/ready-to-test node_modules/ready  ## mypy, strict in world/ and protocol/; tsc over the page
+types: $(VENV)/ready-to-test node_modules/ready  ## mypy, strict in every room; tsc over the page
 	$(BIN)/mypy
 	npm run --silent types
 

@@ -30,6 +30,7 @@ from .gateway.websocket import Gateway
 from .host import logs
 from .host.clock import make_steady, milliseconds
 from .host.descriptors import RESERVED_FILES, raise_file_limit
+from .host.reactor import IReactor
 from .nostr import assembly as nostr
 from .nostr import listening
 from .nostr.bridge.bridge import Bridge
@@ -81,17 +82,16 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     """The realm as one service, ready to start."""
     if reactor is None:
         from twisted.internet import reactor
-    make_steady(reactor)
     config = options.settings
     observer = logs.observer(config.log.format, config.log.level, sys.stderr)
     try:
-        return build(config, options.atlas, reactor, observer)
+        return build(config, options.atlas, make_steady(reactor), observer)
     except (CertificateError, nostr.RelayError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
 
 
-def build(config: Config, atlas: Atlas, reactor: Any, observer: ILogObserver | None = None) -> Daemon:
+def build(config: Config, atlas: Atlas, reactor: IReactor, observer: ILogObserver | None = None) -> Daemon:
     """Every part, and the stages in which they live: started in this order, stopped in reverse."""
     seed = config.world.seed or random.SystemRandom().getrandbits(63)
     ground = Ground(config, reactor, Metrics(), seed, [])
@@ -127,7 +127,7 @@ class Ground(NamedTuple):
     """What every storey stands on; `works` is all periodic work there is."""
 
     config: Config
-    reactor: Any
+    reactor: IReactor
     metrics: Metrics
     seed: int
     works: list[Periodic]

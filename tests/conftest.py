@@ -73,6 +73,11 @@ def missing(tool: str) -> str:
         fcntl.flock(file, fcntl.LOCK_EX)  # other workers want it, too
         made = subprocess.run(
             ["make", "--silent", TOOLS[tool]],
-            cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     return f"{made.stdout}{made.stderr}".strip() if made.returncode else ""

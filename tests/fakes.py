@@ -248,9 +248,13 @@ class Clockwork:
     """
 
     def __init__(
-        self, slots: int = 50, radius: float = 20.0, intake: int = 1000,
-        observe: Callable[[float, int], None] = lambda seconds, events: None, **limits: Any,
-    ) -> None:  # fmt: skip
+        self,
+        slots: int = 50,
+        radius: float = 20.0,
+        intake: int = 1000,
+        observe: Callable[[float, int], None] = lambda seconds, events: None,
+        **limits: Any,
+    ) -> None:
         self.out: list[str] = []
         self.clock = Clock()
         self.clock.advance(1000)

@@ -26,8 +26,12 @@ from realmd.world.queries import QUERIES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = (
-    "CONTRIBUTING.rst", "README.rst", "docs/architecture.rst", "docs/operations.rst", "docs/protocol.rst",
-)  # fmt: skip
+    "CONTRIBUTING.rst",
+    "README.rst",
+    "docs/architecture.rst",
+    "docs/operations.rst",
+    "docs/protocol.rst",
+)
 TEXTS = {name: (ROOT / name).read_text("utf-8") for name in DOCUMENTS}
 ALL = "\n".join(TEXTS.values())
 #: Logging methods and their levels.

@@ -38,8 +38,10 @@ def test_manifests_in_both_places(tmp_path: Path) -> None:
     put(tmp_path / "openclaw.plugin.json", GOOD)
     found, wrong = read(tmp_path)
     assert [(p["id"], p["name"], p["version"]) for p in found] == [
-        ("a", "Good", "1.2.3"), ("b", "B", "0.0.0"), ("c", "c", "0.0.0"),
-    ]  # fmt: skip
+        ("a", "Good", "1.2.3"),
+        ("b", "B", "0.0.0"),
+        ("c", "c", "0.0.0"),
+    ]
     assert wrong == []
 
 
@@ -123,16 +125,25 @@ def test_a_link_does_not_lead_out(tmp_path: Path) -> None:
 def test_sizes_are_bounded(tmp_path: Path) -> None:
     """However much lies there: so many plugins and skills, and texts as long as a published one's."""
     long = "x" * 5000
-    put(tmp_path / ("n" * 200) / "openclaw.plugin.json", {
-        "name": long, "version": long, "description": long,
-        "skills": [f"s{n}" for n in range(MAX_SKILLS + 5)],
-    })  # fmt: skip
+    put(
+        tmp_path / ("n" * 200) / "openclaw.plugin.json",
+        {
+            "name": long,
+            "version": long,
+            "description": long,
+            "skills": [f"s{n}" for n in range(MAX_SKILLS + 5)],
+        },
+    )
     for number in range(MAX_SKILLS + 5):
         put(tmp_path / ("n" * 200) / f"s{number}" / "skill.json", {"name": long, "description": long})
     (plugin,), _ = read(tmp_path)
     assert [len(plugin[key]) for key in ("id", "name", "version", "description", "skills")] == [
-        64, 100, 32, 500, MAX_SKILLS,
-    ]  # fmt: skip
+        64,
+        100,
+        32,
+        500,
+        MAX_SKILLS,
+    ]
     assert {(len(skill["name"]), len(skill["description"])) for skill in plugin["skills"]} == {(100, 500)}
     for number in range(MAX_PLUGINS):
         put(tmp_path / f"p{number}" / "openclaw.plugin.json", {})

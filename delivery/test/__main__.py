@@ -117,8 +117,17 @@ def tree(suite: str) -> Path:
 
 
 def piuparts(suite: str) -> None:
-    command("piuparts", "--existing-chroot", tree(suite), "--no-upgrade-test", "--distribution", suite,
-            "--warn-on-leftovers-after-purge", "--no-check-valid-until", package(suite))  # fmt: skip
+    command(
+        "piuparts",
+        "--existing-chroot",
+        tree(suite),
+        "--no-upgrade-test",
+        "--distribution",
+        suite,
+        "--warn-on-leftovers-after-purge",
+        "--no-check-valid-until",
+        package(suite),
+    )
 
 
 def on_machine(score: Score, suite: str, only: str) -> None:
@@ -126,9 +135,13 @@ def on_machine(score: Score, suite: str, only: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch).chmod(0o755)
         with Machine(
-            tree(suite), Path(scratch), repo=BUILD / "repo", next=BUILD / "repo-next",
-            later=BUILD / "repo-later", source=ROOT,
-        ) as machine:  # fmt: skip
+            tree(suite),
+            Path(scratch),
+            repo=BUILD / "repo",
+            next=BUILD / "repo-next",
+            later=BUILD / "repo-later",
+            source=ROOT,
+        ) as machine:
             for number, (sentence, work) in enumerate(CHECKS):
                 if not only or number == 0 or re.search(only, work.__name__):
                     good = score.run(f"{suite}: {sentence}", partial(work, machine))

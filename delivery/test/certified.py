@@ -54,14 +54,18 @@ with context.wrap_socket(plain, server_hostname=sys.argv[1]) as line:
 @contextmanager
 def authority(m: Machine) -> Iterator[None]:
     """An ACME server that really asks for the answer to HTTP-01, and a certbot and a machine that know it."""
-    m.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-          "-subj /CN=acme -keyout /srv/scratch/acme.key -out /srv/scratch/acme.pem")  # fmt: skip
+    m.run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+        "-subj /CN=acme -keyout /srv/scratch/acme.key -out /srv/scratch/acme.pem"
+    )
     m.run("cat > /srv/scratch/acme.json", input=json.dumps({"pebble": PEBBLE}))
     m.run("cp /etc/hosts /srv/scratch/hosts && cp /etc/letsencrypt/cli.ini /srv/scratch/cli.ini")
     m.run(f"echo 127.0.0.1 {DOMAIN} >> /etc/hosts && cat >> /etc/letsencrypt/cli.ini", input=ANSWERS)
     # Every order is validated anew, at once, and none is refused by chance.
-    m.run("systemd-run --quiet --unit acme -E PEBBLE_AUTHZREUSE=0 -E PEBBLE_VA_NOSLEEP=1 "
-          "-E PEBBLE_WFE_NONCEREJECT=0 pebble -config /srv/scratch/acme.json")  # fmt: skip
+    m.run(
+        "systemd-run --quiet --unit acme -E PEBBLE_AUTHZREUSE=0 -E PEBBLE_VA_NOSLEEP=1 "
+        "-E PEBBLE_WFE_NONCEREJECT=0 pebble -config /srv/scratch/acme.json"
+    )
     root = "curl -sSfk https://127.0.0.1:15000/roots/0 -o /srv/scratch/root.pem"
     try:
         m.until(lambda: not m.ask(root), "the ACME server", 10)
@@ -78,8 +82,11 @@ def serial(m: Machine, certificate: str) -> str:
 
 def served(m: Machine) -> str:
     """The serial number of the certificate that nginx shows, if the ACME server answers for it."""
-    return serial(m, f"openssl s_client -connect {DOMAIN}:443 -servername {DOMAIN} -verify_hostname {DOMAIN} "
-                  "-verify_return_error -CAfile /srv/scratch/root.pem </dev/null")  # fmt: skip
+    return serial(
+        m,
+        f"openssl s_client -connect {DOMAIN}:443 -servername {DOMAIN} -verify_hostname {DOMAIN} "
+        "-verify_return_error -CAfile /srv/scratch/root.pem </dev/null",
+    )
 
 
 @check("certbot as realm-setup prints it gets a certificate; nginx takes up the next one and cuts nobody off")

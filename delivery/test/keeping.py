@@ -17,9 +17,10 @@ def known(m: Machine) -> bool:
     """Whether the realm takes the token that it once gave to ada."""
     body = '{"command":"login","args":{"agentId":"ada"}}'
     answer = m.run(
-        'curl -sS --max-time 10 http://127.0.0.1:18800/ipc -d @- '
-        '-H "Authorization: Bearer $(cat /srv/scratch/token)"', input=body
-    )  # fmt: skip
+        "curl -sS --max-time 10 http://127.0.0.1:18800/ipc -d @- "
+        '-H "Authorization: Bearer $(cat /srv/scratch/token)"',
+        input=body,
+    )
     return '"ok":true' in answer
 
 
@@ -90,10 +91,12 @@ def documented(m: Machine) -> None:
         m.run(f"test -s /usr/share/man/{page}")
     helped = m.run("realmctl --help")
     known = set(re.findall(r"^    ([a-z-]+) ", helped, re.MULTILINE))
-    completed = set(m.run(
-        "bash -c '. /usr/share/bash-completion/completions/realmctl; "
-        "COMP_WORDS=(realmctl \"\"); COMP_CWORD=1; _realmctl; echo ${COMPREPLY[*]}'"
-    ).split())  # fmt: skip
+    completed = set(
+        m.run(
+            "bash -c '. /usr/share/bash-completion/completions/realmctl; "
+            'COMP_WORDS=(realmctl ""); COMP_CWORD=1; _realmctl; echo ${COMPREPLY[*]}\''
+        ).split()
+    )
     expect(known and known <= completed, f"{known - completed}")
 
 
@@ -188,10 +191,12 @@ def purged(m: Machine) -> None:
     expect(not live(m), "it still runs")
     files(m, "after")
     left = [
-        path for path in m.run("comm -13 /srv/scratch/before /srv/scratch/after").splitlines()
-        if "realm" in path and path != "/etc/apt/sources.list.d/realm-server.sources"
+        path
+        for path in m.run("comm -13 /srv/scratch/before /srv/scratch/after").splitlines()
+        if "realm" in path
+        and path != "/etc/apt/sources.list.d/realm-server.sources"
         and not re.match(r"/var/(lib/(apt|dpkg|systemd)|cache|log)/|/etc/ssl/realm\.|/tmp/", path)
-    ]  # fmt: skip
+    ]
     expect(not left, "\n".join(left))
     rules = m.run("ufw show added; cat /etc/ufw/user.rules /etc/ufw/user6.rules")
     expect("Realm" not in rules and "443" not in rules, rules)

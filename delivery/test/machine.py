@@ -37,9 +37,12 @@ class Machine:
         self.leader = ""
         self.nspawn = subprocess.Popen(
             [*NSPAWN, "-D", str(tree), "--console=pipe", "--kill-signal=SIGRTMIN+3", *binds, "-b"],
-            stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
-        )  # fmt: skip
+        )
         try:
             self.leader = self.until(self._leader, "the container's first process")
             self.until(self._booted, "a booted system", 90)
@@ -82,8 +85,12 @@ class Machine:
     def _run(self, command: str, input: str | None, within: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*self.inside(), *ENVIRONMENT, "sh", "-c", command],
-            input=input, capture_output=True, text=True, timeout=within, check=False,
-        )  # fmt: skip
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=within,
+            check=False,
+        )
 
     def python(self, script: str, *arguments: str, within: float = 120, space: str = "") -> str:
         """What a script writes that runs on this side, in the container's network or its `ip netns` space."""
@@ -92,8 +99,11 @@ class Machine:
             where = ["nsenter", f"--net=/proc/{self.leader}/root/run/netns/{space}", "--"]
         done = subprocess.run(
             [*where, "python3", "-c", script, *arguments],
-            capture_output=True, text=True, timeout=within, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=within,
+            check=False,
+        )
         if done.returncode:
             raise Failed(f"{done.stdout}{done.stderr}".rstrip())
         return done.stdout
@@ -102,8 +112,10 @@ class Machine:
         """As `python`, without waiting for its end."""
         return subprocess.Popen(
             [*self.inside(only_network=True), "python3", "-c", script, *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def until(self, condition: Any, what: str, within: float = 30) -> Any:
         """What `condition` says once that is true."""

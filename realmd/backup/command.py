@@ -18,6 +18,7 @@ from ..settings.reading import load
 from .manifest import KINDS, BackupError, WrongWords, listed
 
 if TYPE_CHECKING:
+    from ..host.reactor import IReactor
     from ..settings.reading import Config
     from .moment import Moment
 
@@ -221,20 +222,23 @@ def _verify(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def in_reactor(work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+def in_reactor(work: Callable[[IReactor], Coroutine[Any, Any, T]]) -> T:
     """Run `work(reactor)` in a reactor of its own, to its end."""
-    from twisted.internet import reactor
+    from twisted.internet import reactor as twisteds
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
+    from ..host.clock import make_steady
+
+    reactor = make_steady(twisteds)
     outcome: list[Any] = []
 
     def begin() -> None:
         done: Deferred[Any] = Deferred.fromCoroutine(work(reactor))
-        done.addBoth(outcome.append).addBoth(lambda _: reactor.stop())  # type: ignore[attr-defined]
+        done.addBoth(outcome.append).addBoth(lambda _: reactor.stop())
 
-    reactor.callWhenRunning(begin)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.callWhenRunning(begin)
+    reactor.run()
     if not outcome:
         raise KeyboardInterrupt  # the reactor took the signal
     if isinstance(outcome[0], Failure):

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from ..host.files import Owner, sync
 from .manifest import BackupError
 
 #: Names of what is being written; left behind by a process that was killed, they go at the next turn.
@@ -19,36 +20,16 @@ PARTIAL: Final = ".partial-"
 
 def adopt(path: Path) -> None:
     """Give what root made to the owner of its folder: the daemon, which is not root, must reach it."""
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    if (owner := heir(path)) is not None:
+        os.chown(path, *owner, follow_symlinks=False)
 
 
-def sync(path: Path) -> None:
-    """Make what is in the file or folder at `path` durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_whole(path: Path, data: bytes, mode: int) -> None:
-    """Put `data` into the file at `path`; after a crash it holds the old contents or the new."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    partial = Path(name)
-    try:
-        with open(handle, "wb") as file:
-            os.fchmod(handle, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        adopt(partial)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
+def heir(path: Path) -> Owner | None:
+    """Who `path` is to belong to: the owner of its folder, if root makes it."""
+    if os.geteuid() != 0:
+        return None
+    folder = path.parent.stat()
+    return folder.st_uid, folder.st_gid
 
 
 def link_whole(path: Path, target: str) -> None:

@@ -158,13 +158,14 @@ def _stations(config: Config, legacy: Legacy) -> Iterator[Edit]:
 
 def _replace_text(file: Path, text: str) -> None:
     """Write the file, keeping the one before beside it."""
-    from .files import write_whole
+    from ..host.files import write_whole
+    from .files import heir
 
     mode = 0o644
     try:
         if file.exists():
             mode = file.stat().st_mode & 0o777
-            write_whole(file.with_name(f"{file.name}.before-import"), file.read_bytes(), mode)
-        write_whole(file, text.encode(), mode)
+            write_whole(file.with_name(f"{file.name}.before-import"), file.read_bytes(), mode, heir(file))
+        write_whole(file, text.encode(), mode, heir(file))
     except OSError as error:
         raise BackupError(f"{file} cannot be written ({error.strerror}).") from error

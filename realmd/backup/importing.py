@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import UNSET, Struct, field
 from msgspec.structs import replace
 
+from ..host.reactor import IReactor
 from ..protocol.encode import event as encode_event
 from ..storage.engines import ENGINES
 from ..storage.interface import Entry, StorageError
@@ -49,7 +50,12 @@ def plan(tables: Tables, legacy: Legacy, inhabitants: Iterable[str], board_posts
 
 
 async def carry_out(
-    location: str, engine: str, reactor: Any, legacy: Legacy, inhabitants: Iterable[str], board_posts: int
+    location: str,
+    engine: str,
+    reactor: IReactor,
+    legacy: Legacy,
+    inhabitants: Iterable[str],
+    board_posts: int,
 ) -> Plan:
     """Import into the store at `location`, all or nothing; refuses while a realm runs on it."""
     store = Store(ENGINES[engine], location, reactor)
@@ -86,10 +92,13 @@ def _profile(made: Plan, tables: Tables, new: Profile) -> None:
         return
     if old is not None:  # a key that the realm knows, proven or not, is not taken away from its agent
         new = replace(
-            new, joined_at=min(old.joined_at, new.joined_at), pubkey=old.pubkey or new.pubkey, npub=old.npub,
+            new,
+            joined_at=min(old.joined_at, new.joined_at),
+            pubkey=old.pubkey or new.pubkey,
+            npub=old.npub,
             avatar=old.avatar if new.avatar is UNSET else new.avatar,
             skills=old.skills if new.skills is UNSET else new.skills,
-        )  # fmt: skip
+        )
     new = cut(new)
     if old == new:
         made.unchanged += 1
@@ -117,10 +126,14 @@ def _posts(made: Plan, tables: Tables, posts: list[Post], most: int) -> None:
         tables.put("posts", kept.id, kept)
         made.happened.append(
             events.Board(
-                agent_id=kept.author, timestamp=kept.created_at, seq=seq, post_id=kept.id, title=kept.title,
+                agent_id=kept.author,
+                timestamp=kept.created_at,
+                seq=seq,
+                post_id=kept.id,
+                title=kept.title,
                 content=kept.content,
             )
-        )  # fmt: skip
+        )
         made.taken.append(f"note {kept.title!r} by {kept.author}")
 
 
@@ -140,8 +153,12 @@ def _installed(made: Plan, tables: Tables, new: Installed) -> None:
         tables.put("installed", new.skill_id, new)
         made.happened.append(
             events.Catalogue(
-                agent_id=ROOM, timestamp=new.installed_at, seq=tables.next_seq(), phase="installed",
-                skill_id=new.skill_id, installed=new,
+                agent_id=ROOM,
+                timestamp=new.installed_at,
+                seq=tables.next_seq(),
+                phase="installed",
+                skill_id=new.skill_id,
+                installed=new,
             )
-        )  # fmt: skip
+        )
         made.taken.append(f"plugin {new.skill_id} {new.version}")

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from .files import remove, sync
+from ..host.files import sync
+from .files import remove
 from .manifest import KINDS, Kept, Kind, listed
 from .record import read
 
@@ -28,9 +29,10 @@ def surplus(
     safe = {one for ones in by_kind.values() for one in ones[-1:]} | {o for o in kept if o.path.name in good}
     spared = {one for ones in by_kind.values() for one in ones[-FLOOR:]}
     gone = [
-        one for one in kept
+        one
+        for one in kept
         if one not in safe | spared and one.kind in ages and one.taken < now - ages[one.kind]
-    ]  # fmt: skip
+    ]
     size = sum(one.bytes for one in kept) - sum(one.bytes for one in gone)
     for one in kept:
         if size > most_bytes and one not in safe and one not in gone:

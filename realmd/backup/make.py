@@ -92,10 +92,15 @@ def _write(config: Config, order: Order, now: int, folder: Path) -> tuple[Manife
         if order.kind != "configuration":
             content = _database(config, found, place / "database")
         manifest = Manifest(
-            kind=order.kind, room=config.room.id, software=__version__, taken=now, content=content,
-            members=tuple(found.members), left_out=tuple(found.left_out),
+            kind=order.kind,
+            room=config.room.id,
+            software=__version__,
+            taken=now,
+            content=content,
+            members=tuple(found.members),
+            left_out=tuple(found.left_out),
             sealed_to=found.public_key if any(member.sealed for member in found.members) else "",
-        )  # fmt: skip
+        )
         if order.if_changed and _same_as_last(folder, manifest):
             return manifest, None
         path = folder / file_name(order.kind, now)
@@ -121,9 +126,14 @@ def _database(config: Config, found: Collection, copy_of: Path) -> Content:
     found.contents[DATABASE] = copy_of
     size = copy_of.stat().st_size
     member = Member(
-        name=DATABASE, path=str(config.storage.database), role="database", mode=0o640, bytes=size,
-        sha256=archive.digest(copy_of), size=size,
-    )  # fmt: skip
+        name=DATABASE,
+        path=str(config.storage.database),
+        role="database",
+        mode=0o640,
+        bytes=size,
+        sha256=archive.digest(copy_of),
+        size=size,
+    )
     found.members.insert(0, member)
     return content
 

@@ -10,11 +10,12 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..host.files import sync
 from ..storage.head import head_file, read, this_boot
 from ..storage.interface import StorageError
 from ..storage.sqlite import take_lock
 from . import database
-from .files import adopt, make_folder, sweep, sync
+from .files import adopt, make_folder, sweep
 from .manifest import BackupError
 
 

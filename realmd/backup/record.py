@@ -16,7 +16,8 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from .files import adopt, write_whole
+from ..host.files import write_whole
+from .files import adopt, heir
 from .manifest import Kind, listed
 
 NAME: Final = "backup-status.json"
@@ -99,13 +100,14 @@ def note_kept(folder: Path) -> None:
 
 def _change(folder: Path, change: Callable[[Record], Record]) -> None:
     """Two that finish at the same moment must not write over each other's news."""
-    path = folder / f".{NAME}.lock"
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    path, guard = folder / NAME, folder / f".{NAME}.lock"
+    lock = os.open(guard, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     try:
-        adopt(path)
+        adopt(guard)
         fcntl.flock(lock, fcntl.LOCK_EX)
         kept = listed(folder)
         record = replace(change(read(folder)), kept=len(kept), kept_bytes=sum(one.bytes for one in kept))
-        write_whole(folder / NAME, msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n", 0o644)
+        text = msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+        write_whole(path, text, 0o644, heir(path))
     finally:
         os.close(lock)

@@ -144,9 +144,15 @@ def _check_database(new: Path, manifest: Manifest, path: Path) -> None:
 
 
 def _go_on(
-    new: Path, wish: Wish, manifest: Manifest, folder: Path, target: Path, stage: Path,
-    spawn: tuple[float, float], say: Say,
-) -> None:  # fmt: skip
+    new: Path,
+    wish: Wish,
+    manifest: Manifest,
+    folder: Path,
+    target: Path,
+    stage: Path,
+    spawn: tuple[float, float],
+    say: Say,
+) -> None:
     """Bring the database forward to the moment asked for."""
     until = wish.until
     assert until is not None

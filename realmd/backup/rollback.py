@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from ..host.files import sync
 from ..storage import schema
 from ..storage.head import head_file
 from . import database
-from .files import scratch, sync
+from .files import scratch
 from .manifest import BackupError
 from .place import held, last_given, parts, replace_files, settle
 

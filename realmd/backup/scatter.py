@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from .files import link_whole, make_folder, write_whole
+from ..host.files import write_whole
+from .files import heir, link_whole, make_folder
 from .manifest import BackupError, Manifest, Member
 
 
@@ -33,7 +34,7 @@ def scatter(
             continue
         make_folder(place.parent, 0o755)
         _keep(place, now, say)
-        write_whole(place, data, member.mode)
+        write_whole(place, data, member.mode, heir(place))
         say(f"restored {place}")
     for member in manifest.members_of("link"):
         place = _place(folder, member)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from ..host.reactor import IReactor
 from ..storage.engines import ENGINES
 from ..storage.interface import Loaded, StorageError
 from ..storage.store import Store
@@ -36,7 +37,7 @@ class Verified(Struct, frozen=True):
     seq: int = 0
 
 
-async def verify(path: Path, atlas: Atlas, reactor: Any, folder: Path, now: int) -> Verified:
+async def verify(path: Path, atlas: Atlas, reactor: IReactor, folder: Path, now: int) -> Verified:
     """Restore the archive at `path` into a new folder in `folder`, and see that it is the realm.
 
     All digests are compared; the store opens the database, upgrading it if it must; a world on
@@ -65,7 +66,7 @@ async def verify(path: Path, atlas: Atlas, reactor: Any, folder: Path, now: int)
     return Verified(opened.manifest, read, sum(rows.values()), loaded.seq)
 
 
-async def _open(copy: Path, reactor: Any) -> Loaded:
+async def _open(copy: Path, reactor: IReactor) -> Loaded:
     store = Store(ENGINES["sqlite"], str(copy), reactor)
     try:
         return await store.open()

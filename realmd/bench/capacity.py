@@ -97,19 +97,29 @@ def measure(asked: Asked, say: Say, date: str | None = None, commit: str | None 
         )
         users[number], _ = _run(asked, plan, f"{number} users", say)
     return Capacity(
-        asked=asked, machine=machine, apart=apart, ready_after=ready_after, idle=idle,
-        connections=connections, standing=standing, users=users,
-        agents=_search(asked, "agents", say), viewers=_search(asked, "viewers", say),
-    )  # fmt: skip
+        asked=asked,
+        machine=machine,
+        apart=apart,
+        ready_after=ready_after,
+        idle=idle,
+        connections=connections,
+        standing=standing,
+        users=users,
+        agents=_search(asked, "agents", say),
+        viewers=_search(asked, "viewers", say),
+    )
 
 
 def _search(asked: Asked, what: str, say: Say) -> Found[Result]:
     def probe(number: int) -> tuple[Verdict, Result]:
         agents, viewers = (number, WATCHING) if what == "agents" else (WALKING, number)
         plan = Plan(
-            agents=agents, viewers=viewers, rate=asked.rate, seconds=asked.probe_seconds,
+            agents=agents,
+            viewers=viewers,
+            rate=asked.rate,
+            seconds=asked.probe_seconds,
             ramp=(agents + viewers) / 1000,
-        )  # fmt: skip
+        )
         name = f"{agents} agents, {viewers} viewers"
         result, _ = _run(asked, plan, name, say)
         found = verdict(result, asked.limit)

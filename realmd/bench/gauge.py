@@ -128,9 +128,13 @@ class Gauge:
             others = max(0.0, others - cpu - (percent(self._start.server, self._last.server, span) or 0.0))
         lag = ms(self._lag.percentile(99)) or 0.0
         return Load(
-            cpu, lag, self._lag.greatest * 1000, others, bottlenecks(cpu, lag),
+            cpu,
+            lag,
+            self._lag.greatest * 1000,
+            others,
+            bottlenecks(cpu, lag),
             type(asyncio.get_running_loop()).__module__.partition(".")[0],
-        )  # fmt: skip
+        )
 
     def series(self) -> list[Second]:
         return self._series
@@ -144,9 +148,13 @@ class Gauge:
         if self._usage is not None:
             self._rss.append(self._usage.rss)
         return _Mark(
-            time.perf_counter(), time.process_time(), self._usage.cpu if self._usage else None, procfs.busy(),
-            *self._traffic(), self._ledger.totals().sent,
-        )  # fmt: skip
+            time.perf_counter(),
+            time.process_time(),
+            self._usage.cpu if self._usage else None,
+            procfs.busy(),
+            *self._traffic(),
+            self._ledger.totals().sent,
+        )
 
     def _memory(self) -> int:
         usage = procfs.usage(self._pid) if self._pid is not None else None

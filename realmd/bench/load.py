@@ -167,10 +167,18 @@ class Run:
         # A refusal over a WebSocket does not say which move it means: nobody saw those either.
         collapsed = max(0, totals.collapsed - sum(self._tally.refused.values()))
         return Moves(
-            asked=score.asked, sent=totals.sent, skipped=score.skipped, answered=score.answered,
-            refused=dict(refused), errors=dict(score.errors), seen=totals.seen, collapsed=collapsed,
-            unseen=totals.unseen, unwatched=totals.unwatched, unmatched=totals.unmatched,
-        )  # fmt: skip
+            asked=score.asked,
+            sent=totals.sent,
+            skipped=score.skipped,
+            answered=score.answered,
+            refused=dict(refused),
+            errors=dict(score.errors),
+            seen=totals.seen,
+            collapsed=collapsed,
+            unseen=totals.unseen,
+            unwatched=totals.unwatched,
+            unmatched=totals.unmatched,
+        )
 
     async def _leave(self) -> None:
         self._tally.ending = True

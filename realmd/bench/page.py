@@ -66,17 +66,33 @@ def of_capacity(found: Capacity) -> str:
     ]
     costs = {0: found.idle, **found.users}
     plots = [
-        ("CPU (percent of a core) by users", bars(
-            [Bars(_users(n), server_of(costs[n]).cpu, told.low, told.high)
-             for n, told in reference.CPU.items() if n in costs],
-            "percent of a core", ("measured", "reference"))),
-        ("Memory (MB) by users", bars(
-            [Bars(_users(n), server_of(costs[n]).rss / MB, told.low, told.high)
-             for n, told in {0: reference.BASE, **reference.MEMORY}.items() if n in costs],
-            "MB", ("measured", "reference"))),
+        (
+            "CPU (percent of a core) by users",
+            bars(
+                [
+                    Bars(_users(n), server_of(costs[n]).cpu, told.low, told.high)
+                    for n, told in reference.CPU.items()
+                    if n in costs
+                ],
+                "percent of a core",
+                ("measured", "reference"),
+            ),
+        ),
+        (
+            "Memory (MB) by users",
+            bars(
+                [
+                    Bars(_users(n), server_of(costs[n]).rss / MB, told.low, told.high)
+                    for n, told in {0: reference.BASE, **reference.MEMORY}.items()
+                    if n in costs
+                ],
+                "MB",
+                ("measured", "reference"),
+            ),
+        ),
         ("Latency by viewers", _searched(found.viewers, "viewers", found.asked.limit)),
         ("Latency by agents", _searched(found.agents, "agents", found.asked.limit)),
-    ]  # fmt: skip
+    ]
     body = "".join(html(table) for table in sizing.tables(found))
     return _page("What this machine holds", str(found.machine), tiles, plots, body)
 
@@ -98,17 +114,39 @@ def of_run(result: Result, machine: str) -> str:
             _tile(f"{server.rss / MB:.0f} MB", "resident, the server"),
         ]
     plots = [
-        ("Latency", lines(
-            [Line("median", [(s.at, s.p50) for s in series if s.p50 is not None]),
-             Line("p99", [(s.at, s.p99) for s in series if s.p99 is not None], "b")], "seconds", "ms")),
-        ("CPU", lines(
-            [Line("server", [(s.at, s.cpu) for s in series if s.cpu is not None]),
-             Line("load side", [(s.at, s.load_cpu) for s in series], "b")], "seconds", "percent of a core")),
-        ("Server memory", lines(
-            [Line("resident", [(s.at, s.rss / MB) for s in series if s.rss is not None])], "seconds", "MB")),
-        ("Frames to all viewers", lines(
-            [Line("frames", [(s.at, s.frames) for s in series], "c")], "seconds", "a second")),
-    ]  # fmt: skip
+        (
+            "Latency",
+            lines(
+                [
+                    Line("median", [(s.at, s.p50) for s in series if s.p50 is not None]),
+                    Line("p99", [(s.at, s.p99) for s in series if s.p99 is not None], "b"),
+                ],
+                "seconds",
+                "ms",
+            ),
+        ),
+        (
+            "CPU",
+            lines(
+                [
+                    Line("server", [(s.at, s.cpu) for s in series if s.cpu is not None]),
+                    Line("load side", [(s.at, s.load_cpu) for s in series], "b"),
+                ],
+                "seconds",
+                "percent of a core",
+            ),
+        ),
+        (
+            "Server memory",
+            lines(
+                [Line("resident", [(s.at, s.rss / MB) for s in series if s.rss is not None])], "seconds", "MB"
+            ),
+        ),
+        (
+            "Frames to all viewers",
+            lines([Line("frames", [(s.at, s.frames) for s in series], "c")], "seconds", "a second"),
+        ),
+    ]
     warn = "".join(
         f"<section class=warn><h2>The load side was the bottleneck</h2>{escape(why)}</section>"
         for why in result.load.bottleneck
@@ -121,10 +159,14 @@ def of_run(result: Result, machine: str) -> str:
 def _searched(search: Found[Result], what: str, limit: float) -> str:
     probes = sorted((n, r) for n, _, r in search.probes)
     return lines(
-        [Line("p99", [(n, r.latency.p99) for n, r in probes if r.latency.p99 is not None], "a", True),
-         Line("median", [(n, r.latency.p50) for n, r in probes if r.latency.p50 is not None], "c", False)],
-        what, "ms", limit,
-    )  # fmt: skip
+        [
+            Line("p99", [(n, r.latency.p99) for n, r in probes if r.latency.p99 is not None], "a", True),
+            Line("median", [(n, r.latency.p50) for n, r in probes if r.latency.p50 is not None], "c", False),
+        ],
+        what,
+        "ms",
+        limit,
+    )
 
 
 def _users(number: int) -> str:

@@ -120,13 +120,24 @@ def _memory(found: Capacity) -> Table:
     pss = "" if server.pss is None else f"{server.pss / MB:.0f} MB proportional"
     rows: list[Cells] = [
         ("base: runtime, code, empty world", f"{server.rss / MB:.0f} MB", pss, str(reference.BASE)),
-        ("each connection", f"{each(found.connections):.1f} KB", f"of {capacity.MANY} WebSockets",
-         str(reference.CONNECTION)),
-        ("each agent", f"{each(found.standing):.1f} KB", "with its kept HTTP connection",
-         str(reference.AGENT)),
-        *((f"{number} users", f"{server_of(found.users[number]).rss / MB:.0f} MB", "all in all", str(told))
-          for number, told in reference.MEMORY.items() if number in found.users),
-    ]  # fmt: skip
+        (
+            "each connection",
+            f"{each(found.connections):.1f} KB",
+            f"of {capacity.MANY} WebSockets",
+            str(reference.CONNECTION),
+        ),
+        (
+            "each agent",
+            f"{each(found.standing):.1f} KB",
+            "with its kept HTTP connection",
+            str(reference.AGENT),
+        ),
+        *(
+            (f"{number} users", f"{server_of(found.users[number]).rss / MB:.0f} MB", "all in all", str(told))
+            for number, told in reference.MEMORY.items()
+            if number in found.users
+        ),
+    ]
     return Table("Memory", ("part", "resident", "", "reference"), rows)
 
 

@@ -58,7 +58,7 @@ class Tally:
         self.ending = False
 
 
-class Socket(WSListener):  # type: ignore[misc]
+class Socket(WSListener):
     """Counts the frames and bytes it gets; bytes as on the wire, with the frames' heads."""
 
     def __init__(self, tally: Tally) -> None:

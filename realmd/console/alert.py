@@ -7,12 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import convert, to_builtins
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from ..host.clock import make_steady
+from ..host.reactor import IReactor
 from ..ops.trial import LONGEST, Tried, try_out
 from ..settings import Config
 from .client import configured
@@ -32,11 +33,11 @@ def from_here(config: Config) -> list[Tried]:
     """Try everything as whoever types this, where no realm runs that could."""
     results: list[Tried] = []
 
-    async def main(reactor: Any) -> None:
+    async def main(reactor: IReactor) -> None:
         results.extend(await try_out(config, reactor, None))
 
     try:
-        react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+        react(lambda reactor: Deferred.fromCoroutine(main(make_steady(reactor))))
     except SystemExit as end:
         if end.code:
             raise

@@ -18,6 +18,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any, Final
 
+from ..host.files import write_whole
 from ..settings.reading import load
 from ..settings.text import toml
 
@@ -234,22 +235,12 @@ class Setup:
 
 
 def replace(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write `text` to `path` so that a reader finds the old file or the new one, whole."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            if path.exists():
-                was = path.stat()
-                os.fchown(file.fileno(), was.st_uid, was.st_gid)
-                mode = was.st_mode & 0o7777
-            os.fchmod(file.fileno(), mode)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    """Write `text` to `path`, whole; mode and owner of a file that was there stay."""
+    owner = None
+    if path.exists():
+        was = path.stat()
+        owner, mode = (was.st_uid, was.st_gid), was.st_mode & 0o7777
+    write_whole(path, text.encode(), mode, owner)
 
 
 def check(path: Path, text: str) -> None:

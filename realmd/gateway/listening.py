@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from typing import Any
 
 from msgspec.structs import replace
 from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from .. import __version__
+from ..host.reactor import IReactor
 from ..settings.server import Server
 from .exposure import warnings
 from .factory import DoorFactory
@@ -30,7 +30,7 @@ LAST_REQUESTS = 0.2
 GOODBYES = 1.0
 
 #: Gives the ports that a service manager has opened for us, now with this factory.
-Adopt = Callable[[Any, Factory], list[IListeningPort]]
+Adopt = Callable[[IReactor, ServerFactory], list[IListeningPort]]
 
 
 class Doors:
@@ -47,7 +47,7 @@ class Doors:
         adopt: Adopt,
         opened: Callable[[int], None],
         closing: Callable[[], None],
-        reactor: Any,
+        reactor: IReactor,
     ) -> None:
         self.door = door
         self.factory = DoorFactory(door, reactor, server.idle_timeout_s, server.handshake_timeout_s)

@@ -104,7 +104,7 @@ class ProxyHeader(ProtocolWrapper):
         self._settle()
         self._header = b""
         self._told = told
-        self.wrappedProtocol = self.factory.wrappedFactory.buildProtocol(told)  # type: ignore[arg-type]
+        self.wrappedProtocol = self.factory.wrappedFactory.buildProtocol(told)
         if self.wrappedProtocol is None:
             self.transport.abortConnection()
             return

@@ -7,24 +7,37 @@ daemon's reactor is made steady; the time of day is beside it.  A test's clock t
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import IReactorTime
 
+from .reactor import IReactor
 
-def make_steady(reactor: Any) -> None:
+
+class _Clocks(Protocol):
+    """A reactor's two clocks, as what can be replaced."""
+
+    seconds: Callable[[], float]
+    time_of_day: Callable[[], float]
+
+
+def make_steady(reactor: Any) -> IReactor:
     """Let `reactor.seconds()` count time that passes, whatever is done to the system's clock.
 
-    Before anything is scheduled: what was before counts by another zero.
+    `reactor` is Twisted's, which has no type that says what it provides.  Before anything is
+    scheduled: what was before counts by another zero.
     """
-    reactor.seconds = time.monotonic
-    reactor.time_of_day = time.time
+    clocks = cast(_Clocks, reactor)
+    clocks.seconds = time.monotonic
+    clocks.time_of_day = time.time
+    return cast(IReactor, reactor)
 
 
 def time_of_day(clock: IReactorTime) -> float:
     """Seconds since the epoch."""
-    seconds: float = getattr(clock, "time_of_day", clock.seconds)()
-    return seconds
+    tell: Callable[[], float] = getattr(clock, "time_of_day", clock.seconds)
+    return tell()
 
 
 def milliseconds(clock: IReactorTime) -> int:

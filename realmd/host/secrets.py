@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from ..primitives.errors import BeyondRepair
+from .files import write_whole
 
 MODE: Final = 0o600
 MOST_BYTES: Final = 64 * 1024
@@ -39,19 +38,7 @@ def write_secret(path: Path, data: bytes) -> None:
     """Put `data` into the file at `path`, mode 0600; after a crash it holds the old contents or the new."""
     if len(data) > MOST_BYTES:
         raise ValueError(f"a secret has at most {MOST_BYTES} bytes")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "wb") as file:
-            os.fchmod(handle, MODE)
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        os.replace(name, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-    _sync_directory(path.parent)
+    write_whole(path, data, MODE)
 
 
 def exposed(status: os.stat_result, user: int) -> str | None:
@@ -76,12 +63,3 @@ def exposed(status: os.stat_result, user: int) -> str | None:
 def _open(path: str, flags: int) -> int:
     """Without O_NONBLOCK, opening a named pipe waits for somebody to write to it."""
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _sync_directory(path: Path) -> None:
-    """Make a rename in `path` durable."""
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -14,6 +14,7 @@ from twisted.internet.threads import deferToThreadPool
 from ..gateway.request import JSON, Request
 from ..host.clock import milliseconds
 from ..host.network import NotTaken
+from ..host.reactor import IReactor
 from ..identity import bech32, gift_wrap
 from ..identity.nostr_event import Event
 from ..ops.checks import Check
@@ -51,7 +52,7 @@ class Links(NamedTuple):
     mine: Mine
 
 
-def links(config: Config, reactor: Any, rng: Random, environ: Mapping[str, str] = os.environ) -> Links:
+def links(config: Config, reactor: IReactor, rng: Random, environ: Mapping[str, str] = os.environ) -> Links:
     """The links that the configuration asks for.  Raises `RelayError`."""
     bounds = replace(BOUNDS, rate=config.nostr.events_per_second)
     state = config.storage.state
@@ -75,7 +76,12 @@ def links(config: Config, reactor: Any, rng: Random, environ: Mapping[str, str] 
 
 
 def bridge(
-    config: Config, realm: Realm, journal: Journal, publications: IPublications, made: Links, reactor: Any
+    config: Config,
+    realm: Realm,
+    journal: Journal,
+    publications: IPublications,
+    made: Links,
+    reactor: IReactor,
 ) -> Bridge:
     """What the realm says on these links, not started."""
 

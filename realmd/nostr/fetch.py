@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from twisted.internet.defer import TimeoutError as Late
 from twisted.internet.threads import deferToThreadPool
 
+from ..host.reactor import IReactor
 from ..identity import nostr_event, schnorr
 from ..identity.nostr_event import Event
 from .events import log
@@ -47,7 +48,7 @@ class Found(Struct):
 
 
 async def fetch(
-    reactor: Any, relays: Sequence[str], author: str, room_id: str, secret: bytes, say: Say,
+    reactor: IReactor, relays: Sequence[str], author: str, room_id: str, secret: bytes, say: Say,
     bounds: Bounds | None = None,
 ) -> Found:  # fmt: skip
     """The log of the room by `author` (pubkey, hex) from all of `relays`; a relay at a time.

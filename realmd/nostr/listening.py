@@ -11,15 +11,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from ..host.clock import milliseconds
+from ..host.reactor import IReactor
 from ..ops.metrics import Metrics
 from ..primitives.bucket import Rate, Table
 from ..runtime.daemon import Stage
 from ..runtime.periodic import Periodic
 from ..runtime.realm import Realm
 from ..settings import Config
+from ..storage.asks import IAsks
 from .assembly import Links
 from .bridge.bridge import Bridge
-from .bridge.inlet import IAsks, Shares
+from .bridge.inlet import Shares
 from .bridge.remote import Remote, Serve
 from .bridge.worlds import Portal
 
@@ -49,13 +51,19 @@ class Listening:
         self.portal.close()
 
 
-def portal(links: Links, reactor: Any) -> Portal:
+def portal(links: Links, reactor: IReactor) -> Portal:
     """What knows of other realms, not opened."""
     return Portal(links.pool, lambda: links.key.pubkey, lambda: milliseconds(reactor))
 
 
 def listening(
-    config: Config, realm: Realm, serve: Serve, bridge: Bridge, portal: Portal, store: IAsks, reactor: Any
+    config: Config,
+    realm: Realm,
+    serve: Serve,
+    bridge: Bridge,
+    portal: Portal,
+    store: IAsks,
+    reactor: IReactor,
 ) -> Listening:
     """What listens to the relays of `bridge`, not started; commands are done by `serve`."""
 
@@ -78,7 +86,7 @@ def listening(
     return Listening(remote, portal, bridge.enabled)
 
 
-def stage(made: Listening, reactor: Any) -> Stage:
+def stage(made: Listening, reactor: IReactor) -> Stage:
     """Its part of the daemon's life: after the doors are open, and before they close."""
     if not made.enabled:
         return Stage("listening")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,7 @@ from ..backup.files import scratch
 from ..backup.manifest import BackupError
 from ..backup.place import held, parts, replace_files
 from ..backup.replay import Replay
+from ..host.reactor import IReactor
 from ..storage.engines import ENGINES
 from ..storage.head import head_file
 from ..storage.interface import Entry, StorageError
@@ -66,7 +67,7 @@ def head_of(report: Report, checkpoint: Head | None) -> Head:
 
 
 async def write(
-    reactor: Any, engine: str, target: Path, head: Head, entries: list[Entry], board_posts: int
+    reactor: IReactor, engine: str, target: Path, head: Head, entries: list[Entry], board_posts: int
 ) -> Rebuilt:
     """Make the store at `target`, all or nothing.  Raises `BackupError`."""
     with held(target):
@@ -81,7 +82,7 @@ async def write(
 
 
 async def _fill(
-    reactor: Any, engine: str, new: Path, head: Head, entries: list[Entry], board_posts: int
+    reactor: IReactor, engine: str, new: Path, head: Head, entries: list[Entry], board_posts: int
 ) -> Rebuilt:
     made = Rebuilt()
     tables = Tables()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ..backup.command import in_reactor
 from ..backup.manifest import BackupError, WrongWords
 from ..host.narration import add_json, narrated
+from ..host.reactor import IReactor
 from ..settings.reading import load
 from .command import add_config_files, guarded, install, key_of, say
 
@@ -96,7 +97,7 @@ def _whose(arguments: argparse.Namespace, config: Config) -> tuple[bytes | None,
 
 
 async def _work(
-    reactor: Any, arguments: argparse.Namespace, config: Config, relays: list[str], secret: bytes | None,
+    reactor: IReactor, arguments: argparse.Namespace, config: Config, relays: list[str], secret: bytes | None,
     author: str,
 ) -> int:  # fmt: skip
     from ..backup.moment import parse

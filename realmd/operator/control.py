@@ -20,6 +20,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 
+from ..host.reactor import IReactor
 from ..primitives.errors import Fault
 from ..protocol.control import LONGEST_LINE, Order, answer, decode, refusal
 from .audit import Operator
@@ -54,8 +55,12 @@ class Control(LineOnlyReceiver, TimeoutMixin):
         self.who = credentials(self.transport.socket)
         self.factory.connections.add(self)
         self.setTimeout(IDLE)
-        self.log.info("operator connected user={user} uid={uid} pid={pid}",
-                      user=self.who.user, uid=self.who.uid, pid=self.who.pid)  # fmt: skip
+        self.log.info(
+            "operator connected user={user} uid={uid} pid={pid}",
+            user=self.who.user,
+            uid=self.who.uid,
+            pid=self.who.pid,
+        )
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.setTimeout(None)
@@ -99,7 +104,7 @@ class ControlSocket(ServerFactory):
     noisy = False
     log = Logger()
 
-    def __init__(self, desk: Desk, reactor: Any, path: Path, link: Path, group: str) -> None:
+    def __init__(self, desk: Desk, reactor: IReactor, path: Path, link: Path, group: str) -> None:
         self.clock = reactor
         self.connections: set[Control] = set()
         self._desk = desk

@@ -94,9 +94,12 @@ class Desk:
         deed = deed_of(order, result)
         self.log.info(
             "operator user={user} action={action} target={target} reason={reason} result={result}",
-            user=who.user, action=deed.action, target=deed.target or "-", reason=deed.reason or "-",
+            user=who.user,
+            action=deed.action,
+            target=deed.target or "-",
+            reason=deed.reason or "-",
             result=result,
-        )  # fmt: skip
+        )
         try:
             now, threads = time_of_day(self._clock), self._clock.getThreadPool()
             await deferToThreadPool(self._clock, threads, self._audit.write, now, who, deed)

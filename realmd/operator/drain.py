@@ -51,7 +51,7 @@ class Drain:
         for connection in opened(self._gateway):
             connection.tell("draining", reason=reason or REFUSALS["draining"], until=until)
         while self.on and self.left() and self._clock.seconds() < end:
-            await deferLater(self._clock, min(LOOK, max(0.0, end - self._clock.seconds())))  # type: ignore[arg-type]
+            await deferLater(self._clock, min(LOOK, max(0.0, end - self._clock.seconds())))
         self.log.info("drained agents={n}", n=self.left())
         return {"draining": self.on, "left": self.left()}
 

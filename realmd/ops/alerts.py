@@ -105,18 +105,23 @@ class Watch:
         say = self.log.error if threshold.severity == "critical" else self.log.warn
         say(
             "alert raised name={name} severity={severity} value={value} threshold={threshold}: {summary}",
-            name=threshold.name, severity=threshold.severity, value=shown(threshold, state.value),
-            threshold=shown(threshold, threshold.level), summary=threshold.summary,
-        )  # fmt: skip
+            name=threshold.name,
+            severity=threshold.severity,
+            value=shown(threshold, state.value),
+            threshold=shown(threshold, threshold.level),
+            summary=threshold.summary,
+        )
         self._tell(self._notice("raised", threshold, state))
 
     def _clear(self, threshold: Threshold, state: _State, now: float) -> None:
         assert state.raised_at is not None
         self.log.info(
             "alert cleared name={name} severity={severity} value={value} after={after:.0f}s",
-            name=threshold.name, severity=threshold.severity, value=shown(threshold, state.value),
+            name=threshold.name,
+            severity=threshold.severity,
+            value=shown(threshold, state.value),
             after=max(0.0, now - state.raised_at),
-        )  # fmt: skip
+        )
         state.raised_at = state.well_since = None
         self._tell(self._notice("cleared", threshold, state))
 

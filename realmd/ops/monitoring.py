@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 from uuid import uuid4
 
 from twisted.application.service import IService, Service
 from twisted.logger import ILogObserver, globalLogPublisher
 
+from ..host.reactor import IReactor
 from ..host.resources import Resources
 from ..runtime.periodic import Periodic
 from ..settings import Config
@@ -23,7 +23,7 @@ from .sinks import Mail, Nostr, SendNostr, Sink, Webhook
 CONNECTIONS_PER_SEAT = 1.5
 
 
-def sinks(config: Config, reactor: Any, nostr: SendNostr | None = None) -> Iterator[Sink]:
+def sinks(config: Config, reactor: IReactor, nostr: SendNostr | None = None) -> Iterator[Sink]:
     """Every configured way to tell the operator; a Nostr message only if somebody can send it."""
     given, room = config.alerts, config.room.name
     if given.webhook:
@@ -68,7 +68,7 @@ class Monitoring:
         self,
         config: Config,
         metrics: Metrics,
-        reactor: Any,
+        reactor: IReactor,
         peopled: Callable[[], int],
         nostr: SendNostr | None = None,
     ) -> None:

@@ -90,8 +90,10 @@ class Outlet:
             self._tries += 1
             self.log.warn(
                 "alert not sent sink={sink} cause={cause} try={n}",
-                sink=self.sink.name, cause=cause_of(error), n=self._tries,
-            )  # fmt: skip
+                sink=self.sink.name,
+                cause=cause_of(error),
+                n=self._tries,
+            )
             pause = min(LONGEST_PAUSE, max(self._interval, 1.0) * 2.0**self._tries)
             if self._tries < MOST_TRIES:
                 self._waiting.extendleft(reversed(notices))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
@@ -14,13 +14,14 @@ from twisted.web.iweb import IAgent, IResponse
 
 from .. import __version__
 from ..host.network import NotTaken
+from ..host.reactor import IReactor
 
 #: How long (s) all of it may take.
 PATIENCE: Final = 10.0
 
 
 async def post(
-    reactor: Any,
+    reactor: IReactor,
     url: str,
     body: bytes,
     content_type: str,

@@ -24,6 +24,7 @@ from zope.interface import implementer
 from .. import __version__
 from ..host.clock import time_of_day
 from ..host.network import cause_of
+from ..host.reactor import IReactor
 from ..primitives.masking import scrub
 from .post import post
 
@@ -65,7 +66,7 @@ class Sentry:
     log = Logger()
 
     def __init__(
-        self, dsn: Dsn, reactor: Any, room: str, clock: IReactorTime, event_id: Callable[[], str]
+        self, dsn: Dsn, reactor: IReactor, room: str, clock: IReactorTime, event_id: Callable[[], str]
     ) -> None:
         self.sent = self.dropped = 0
         self._dsn = dsn
@@ -121,9 +122,12 @@ class Sentry:
         auth = f"Sentry sentry_version=7, sentry_client=realmd/{__version__}, sentry_key={self._dsn.key}"
         try:
             await post(
-                self._reactor, self._dsn.address, b"\n".join((head, item, body, b"")),
-                "application/x-sentry-envelope", {"x-sentry-auth": auth},
-            )  # fmt: skip
+                self._reactor,
+                self._dsn.address,
+                b"\n".join((head, item, body, b"")),
+                "application/x-sentry-envelope",
+                {"x-sentry-auth": auth},
+            )
             self.sent += 1
         except Exception as error:
             self.dropped += 1
@@ -135,11 +139,14 @@ def _exception(failure: Failure) -> dict[str, Any]:
     found = traceback.extract_tb(failure.getTracebackObject())[-MOST_FRAMES:]
     frames = [
         {
-            "filename": frame.filename, "function": frame.name, "lineno": frame.lineno,
-            "context_line": frame.line, "in_app": "realmd" in frame.filename,
+            "filename": frame.filename,
+            "function": frame.name,
+            "lineno": frame.lineno,
+            "context_line": frame.line,
+            "in_app": "realmd" in frame.filename,
         }
         for frame in found
-    ]  # fmt: skip
+    ]
     return {
         "type": type(failure.value).__name__,
         "value": scrub(failure.getErrorMessage())[:MOST_TEXT],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from email.message import EmailMessage
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -13,6 +13,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from ..host.network import NotTaken
+from ..host.reactor import IReactor
 from .alerts import Notice
 
 #: How long (s) sendmail may take to put a mail into its queue, and what is kept of what it says.
@@ -41,7 +42,7 @@ class Webhook:
 
     name = "webhook"
 
-    def __init__(self, reactor: Any, address: str, room: str, realm_url: str) -> None:
+    def __init__(self, reactor: IReactor, address: str, room: str, realm_url: str) -> None:
         # Not at the top: it loads Twisted's HTTP client, which a realm without a webhook has no use for.
         from .post import post
 
@@ -53,9 +54,11 @@ class Webhook:
 
     async def send(self, notices: Sequence[Notice]) -> None:
         body = {
-            "text": lines(self._room, notices), "room": self._room, "url": self._realm_url,
+            "text": lines(self._room, notices),
+            "room": self._room,
+            "url": self._realm_url,
             "alerts": list(notices),
-        }  # fmt: skip
+        }
         await self._post(self._reactor, self._address, msgspec.json.encode(body), "application/json", {})
 
 
@@ -64,7 +67,7 @@ class Mail:
 
     name = "email"
 
-    def __init__(self, reactor: Any, program: str, to: str, room: str) -> None:
+    def __init__(self, reactor: IReactor, program: str, to: str, room: str) -> None:
         self._reactor = reactor
         self._program = program
         self._to = to

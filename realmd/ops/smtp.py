@@ -12,6 +12,7 @@ from twisted.mail.smtp import SMTPClientError, SMTPSenderFactory
 from twisted.python.failure import Failure
 
 from ..host.network import NotTaken
+from ..host.reactor import IReactor
 from .alerts import Notice
 from .sinks import MAIL_PATIENCE, written
 
@@ -21,7 +22,7 @@ class Smtp:
 
     name = "email"
 
-    def __init__(self, reactor: Any, server: str, to: str, room: str) -> None:
+    def __init__(self, reactor: IReactor, server: str, to: str, room: str) -> None:
         host, _, port = server.rpartition(":")
         self._reactor = reactor
         self._server = server

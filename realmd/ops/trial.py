@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 from twisted.logger import Logger
 
 from ..host.clock import milliseconds
 from ..host.network import cause_of
+from ..host.reactor import IReactor
 from ..settings import Config
 from .alerts import Notice
 from .monitoring import sinks
@@ -27,12 +28,17 @@ class Tried(Struct, frozen=True):
     error: str = ""
 
 
-async def try_out(config: Config, reactor: Any, nostr: SendNostr | None) -> list[Tried]:
+async def try_out(config: Config, reactor: IReactor, nostr: SendNostr | None) -> list[Tried]:
     """Send a notice through each, whatever became of it at the others."""
     notice = Notice(
-        "raised", "test", "warning", "nothing", "this is a test of realmctl: nothing is wrong",
-        "Nothing to do.", milliseconds(reactor),
-    )  # fmt: skip
+        "raised",
+        "test",
+        "warning",
+        "nothing",
+        "this is a test of realmctl: nothing is wrong",
+        "Nothing to do.",
+        milliseconds(reactor),
+    )
     log = Logger()
     results: list[Tried] = []
     for sink in sinks(config, reactor, nostr):

@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
+from ..host.reactor import IReactor
 from ..primitives.errors import BeyondRepair
 
 #: How long (s) one stage may take to stop before the next one does.  Two that hang and a
@@ -33,7 +34,7 @@ class Daemon(MultiService):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         observer: ILogObserver | None = None,
         hangup: Callable[[], None] | None = None,
     ) -> None:
@@ -61,7 +62,7 @@ class Daemon(MultiService):
         self._reactor.addSystemEventTrigger("during", "shutdown", self._abandon)
         self._starting = Deferred.fromCoroutine(self._start())
 
-    def stopService(self) -> Deferred[None]:  # type: ignore[override]
+    def stopService(self) -> Deferred[None]:
         self.running = 0
         self._stopping = True
         return Deferred.fromCoroutine(self._stop())
@@ -168,11 +169,11 @@ class Stage(MultiService):
             service.setServiceParent(stage)
         return stage
 
-    def startService(self) -> Deferred[Any]:  # type: ignore[override]
+    def startService(self) -> Deferred[Any]:
         super().startService()
         return maybeDeferred(self._start)
 
-    def stopService(self) -> Deferred[Any]:  # type: ignore[override]
+    def stopService(self) -> Deferred[Any]:
         return Deferred.fromCoroutine(self._end())
 
     async def _end(self) -> None:

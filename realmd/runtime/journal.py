@@ -242,8 +242,9 @@ class Journal:
             "commit failed cause={cause} undone_events={n}"
             if batch.late
             else "storage unavailable cause={cause} undone_events={n}",
-            cause=str(error), n=len(batch.committed) + len(later.committed),
-        )  # fmt: skip
+            cause=str(error),
+            n=len(batch.committed) + len(later.committed),
+        )
         self._world.undo(self._world.seal())
         assert batch.changes is not None
         self._world.undo(batch.changes)
@@ -265,8 +266,9 @@ class Journal:
             if not self.ahead:
                 self.log.critical(
                     "storage is ahead of the world: restart needed store_seq={s} world_seq={w}",
-                    s=seq, w=self._world.tables.seq,
-                )  # fmt: skip
+                    s=seq,
+                    w=self._world.tables.seq,
+                )
             self.ahead = True
             return
         self.available, self.ahead = True, False

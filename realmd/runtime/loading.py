@@ -23,10 +23,13 @@ async def load(store: IStore, world: World, history: History, now: int) -> str:
     if shortened := world.tables.shortened:
         log.warn(
             "profiles cut to what one may hold n={n} agents={agents}",
-            n=len(shortened), agents=", ".join(shortened[:20]),
-        )  # fmt: skip
+            n=len(shortened),
+            agents=", ".join(shortened[:20]),
+        )
     log.info(
         "state loaded seq={seq} profiles={n} present={p}",
-        seq=loaded.seq, n=len(world.tables.profiles), p=len(world.tables.bodies),
-    )  # fmt: skip
+        seq=loaded.seq,
+        n=len(world.tables.profiles),
+        p=len(world.tables.bodies),
+    )
     return loaded.epoch

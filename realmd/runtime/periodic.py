@@ -53,7 +53,7 @@ class Periodic(Service):
         self._turn = -1 if self._now else 0
         self._ended = self._loop.start(self.interval, now=self._now)
 
-    def stopService(self) -> Deferred[Any] | None:  # type: ignore[override]
+    def stopService(self) -> Deferred[Any] | None:
         super().stopService()
         if self._loop.running:
             self._loop.stop()

@@ -10,13 +10,14 @@ import os
 import socket
 from collections.abc import Callable, Iterator, MutableMapping
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
+from ..host.reactor import IReactor
 from .daemon import Stage
 from .periodic import Periodic
 
@@ -106,7 +107,7 @@ class Notifier:
             self.log.warn("systemd not told state={state}: {error}", state=state.split("\n")[0], error=error)
 
 
-def adopted(reactor: Any, factory: Factory) -> list[IListeningPort]:
+def adopted(reactor: IReactor, factory: ServerFactory) -> list[IListeningPort]:
     """Serve `factory` on each listening TCP socket that systemd hands over; raises OSError if one is none.
 
     systemd keeps them open while the daemon restarts, so that clients wait meanwhile
@@ -122,7 +123,7 @@ def adopted(reactor: Any, factory: Factory) -> list[IListeningPort]:
     return ports
 
 
-def inherited(reactor: Any) -> Iterator[int]:
+def inherited(reactor: IReactor) -> Iterator[int]:
     """The descriptors that systemd opened for this process.
 
     Twisted took the variables out of the environment when its endpoints were imported, so
@@ -133,4 +134,4 @@ def inherited(reactor: Any) -> Iterator[int]:
             endpoint = serverFromString(reactor, f"systemd:domain=INET:index={index}")
         except IndexError:
             return
-        yield endpoint.fileno  # type: ignore[attr-defined]
+        yield endpoint.fileno

@@ -106,7 +106,7 @@ class MindThreads(Service):
     def startService(self) -> None:
         super().startService()
         self._pool = ThreadPool(0, self._size, name="minds")
-        self._pool.threadFactory = _DaemonThread  # type: ignore[assignment]
+        self._pool.threadFactory = _DaemonThread
         self._pool.start()
 
     def stopService(self) -> None:
@@ -185,7 +185,8 @@ class Thinker(MultiService):
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        return super().stopService()
+        stopped: Deferred[Any] | None = super().stopService()
+        return stopped
 
     def hear(self, events: Iterable[Event]) -> None:
         """Let every mind hear what happened, before its next thought; private events are left out."""

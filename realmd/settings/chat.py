@@ -11,10 +11,12 @@ from .base import Section
 Word = Annotated[
     str,
     Meta(
-        min_length=1, max_length=64, pattern=r"^[^\W_]+\Z",
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^\W_]+\Z",
         extra={"allowed": "single words of letters and digits"},
     ),
-]  # fmt: skip
+]
 
 
 class Chat(Section, frozen=True):

@@ -51,11 +51,12 @@ class Nostr(Section, frozen=True):
     events_per_second: Annotated[
         float,
         Meta(
-            ge=0.1, le=1000,
+            ge=0.1,
+            le=1000,
             description="Events published to one relay a second, after a burst of ten; raise it only for "
             "relays whose operators let you.",
         ),
-    ] = 0.8  # fmt: skip
+    ] = 0.8
     publish_log: Annotated[
         bool, Meta(description="Publish the durable log, from which the realm can be rebuilt.")
     ] = True

@@ -14,7 +14,8 @@ import msgspec
 from msgspec import inspect as kinds
 
 from ..primitives.masking import MASK, is_secret, scrub
-from . import ALIASES, SECTIONS, Config, Origin, Section
+from . import ALIASES, SECTIONS, Config, Origin
+from .base import Section
 
 _UNITS = {
     "s": "seconds",
@@ -61,7 +62,8 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def description(self) -> str:
-        return next(m.description for m in get_args(self.type)[1:] if m.description)
+        told: str = next(m.description for m in get_args(self.type)[1:] if m.description)
+        return told
 
     @property
     def allowed(self) -> str:

@@ -16,10 +16,10 @@ _TAKE: Final = "INSERT INTO asks (id, until) VALUES (?, ?) ON CONFLICT (id) DO N
 class IAsks(Interface):
     """Remembers asks; every method returns a Deferred that fails with `StorageError`."""
 
-    def load() -> Deferred[dict[str, int]]:  # type: ignore[misc]
+    def load() -> Deferred[dict[str, int]]:
         """Event id (hex) → when it would be stale (ms since the epoch), of the newest that were taken."""
 
-    def take(asks: Mapping[str, int], now: int) -> Deferred[None]:  # type: ignore[misc]
+    def take(asks: Mapping[str, int], now: int) -> Deferred[None]:
         """Remember `asks`, and forget those stale at `now` (ms), in one transaction.
 
         The newest taken stay until others are: so `load` tells that the clock was set back.

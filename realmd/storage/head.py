@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..host.files import sync
 from .interface import StorageError
 
 #: Bytes from one slot to the next: no write of a disk's sector or a page reaches into both.
@@ -116,7 +117,7 @@ class Head:
                 self._file = os.open(self.path, flags, mode)
                 os.ftruncate(self._file, 2 * SLOT)
             self._write(sync=True)
-            _sync_folder(self.path.parent)
+            sync(self.path.parent)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -176,11 +177,3 @@ def write(path: Path, mark: Mark) -> None:
         head.begin(mark)
     finally:
         head.close()
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

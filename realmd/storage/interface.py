@@ -106,32 +106,30 @@ class IStore(Interface):
     and leave the store usable for a later try.
     """
 
-    def open() -> Deferred[Loaded]:  # type: ignore[misc]
+    def open() -> Deferred[Loaded]:
         """Check, upgrade if needed (after a backup), and load."""
 
-    def commit(entries: Sequence[Entry], rows: Rows, seq: int) -> Deferred[None]:  # type: ignore[misc]
+    def commit(entries: Sequence[Entry], rows: Rows, seq: int) -> Deferred[None]:
         """Keep all of it or nothing, in one transaction, on the medium when the Deferred fires."""
 
-    def history(since: int, after: int, limit: int) -> Deferred[list[bytes]]:  # type: ignore[misc]
+    def history(since: int, after: int, limit: int) -> Deferred[list[bytes]]:
         """Bodies of public events, oldest first.
 
         Those with timestamp > `since` and seq > `after`; with both 0, the newest `limit`,
         else the first `limit`.
         """
 
-    def inbox(  # type: ignore[misc]
-        agent_id: str, since: int, limit: int, after: int | None = None
-    ) -> Deferred[list[bytes]]:
+    def inbox(agent_id: str, since: int, limit: int, after: int | None = None) -> Deferred[list[bytes]]:
         """Bodies of private events to or from `agent_id` after the time `since`, ordered as by `history`.
 
         With `after`, those at that very time with a greater seq, too.
         """
 
-    def probe(now: int) -> Deferred[int]:  # type: ignore[misc]
+    def probe(now: int) -> Deferred[int]:
         """Write something small, durably, and return the last committed seq."""
 
-    def prune(now: int, retention: Retention) -> Deferred[Pruned]:  # type: ignore[misc]
+    def prune(now: int, retention: Retention) -> Deferred[Pruned]:
         """Take away what is older or more than `retention` allows."""
 
-    def close() -> Deferred[None]:  # type: ignore[misc]
+    def close() -> Deferred[None]:
         """Let go of the medium; a clean end is remembered."""

@@ -44,18 +44,16 @@ class Kept(Struct, frozen=True):
 class IPublications(Interface):
     """Keeps publications; every method returns a Deferred that fails with `StorageError`."""
 
-    def load() -> Deferred[Kept]:  # type: ignore[misc]
+    def load() -> Deferred[Kept]:
         """Everything that is kept."""
 
-    def keep(  # type: ignore[misc]
-        changed: Sequence[Publication], gone: Sequence[int], marks: Mapping[str, str]
-    ) -> Deferred[None]:
+    def keep(changed: Sequence[Publication], gone: Sequence[int], marks: Mapping[str, str]) -> Deferred[None]:
         """Add or change, delete by number, and set marks, in one transaction."""
 
-    def public(after: int, up_to: int, limit: int) -> Deferred[list[tuple[int, bytes]]]:  # type: ignore[misc]
+    def public(after: int, up_to: int, limit: int) -> Deferred[list[tuple[int, bytes]]]:
         """(seq, body) of the first `limit` public events with `after` < seq <= `up_to`."""
 
-    def missing(after: int, up_to: int, limit: int) -> Deferred[list[int]]:  # type: ignore[misc]
+    def missing(after: int, up_to: int, limit: int) -> Deferred[list[int]]:
         """The first `limit` numbers with `after` < seq <= `up_to` of which the journal has no event."""
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from . import query
 from .engines import Engine
 from .interface import Pruned, Retention
 
+T = TypeVar("T")
 #: Events deleted in one transaction, so that a commit never waits long behind a prune.
 STEP: Final = 500
 
-#: `run(work)` runs `work(cursor)` as one transaction and returns what it returned.
-Run = Callable[[Callable[[Any], Any]], Awaitable[Any]]
+
+class Run(Protocol):
+    """Runs `work(cursor)` as one transaction and returns what it returned."""
+
+    def __call__(self, work: Callable[[Any], T], /) -> Awaitable[T]: ...
 
 
 async def prune(run: Run, engine: Engine, now: int, retention: Retention) -> Pruned:

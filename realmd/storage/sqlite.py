@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from ..host.files import sync
 from .head import Head, Mark, head_file
 from .interface import StorageError, Unusable
 
@@ -216,9 +217,9 @@ def backup(connection: Any, location: str, suffix: str) -> str:
             connection.backup(target)
         finally:
             target.close()
-        _sync(partial)
+        sync(partial)
         partial.replace(name)
-        _sync(partial.parent)
+        sync(partial.parent)
     except (OSError, sqlite3.Error) as error:
         partial.unlink(missing_ok=True)
         raise StorageError(
@@ -226,14 +227,6 @@ def backup(connection: Any, location: str, suffix: str) -> str:
             "the database is as it was. Make room for it and start again."
         ) from error
     return name
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _pragma(cursor: Any, name: str) -> int:

@@ -19,6 +19,7 @@ from zope.interface import implementer
 from realmd.world.tables import KINDS
 
 from ..host.clock import milliseconds
+from ..host.reactor import IReactor
 from ..primitives.figures import Figures
 from . import query, schema
 from .engines import Engine, Hold
@@ -49,7 +50,7 @@ class Store:
         self,
         engine: Engine,
         location: str,
-        reactor: Any,
+        reactor: IReactor,
         directory: Path = schema.DIRECTORY,
         beside: Sequence[Path] = (),
         mint: Callable[[], str] = new_epoch,
@@ -151,9 +152,9 @@ class Store:
             await self._run(self._check)
             await self._upgrade(known)
             loaded, clean, account = await self._run(self._load)
-            await self._in_thread(partial(self._hold.head.begin, Mark(
-                account.seq, account.commits, account.seq, account.epoch
-            )))  # fmt: skip
+            await self._in_thread(
+                partial(self._hold.head.begin, Mark(account.seq, account.commits, account.seq, account.epoch))
+            )
         except BaseException:
             await self._let_go()
             raise
@@ -161,8 +162,10 @@ class Store:
         self.lost, self.found = account.lost, account.found
         self.log.info(
             "store opened: location={location} seq={seq} clean={clean}",
-            location=self._location, seq=loaded.seq, clean=clean,
-        )  # fmt: skip
+            location=self._location,
+            seq=loaded.seq,
+            clean=clean,
+        )
         self._tell(account)
         return loaded
 
@@ -175,8 +178,9 @@ class Store:
         elif account.passed:
             self.log.info(
                 "seq passed over first={first} last={last}: the machine ended before the realm did",
-                first=account.passed, last=account.seq,
-            )  # fmt: skip
+                first=account.passed,
+                last=account.seq,
+            )
 
     def _check(self, cursor: Any) -> None:
         wrong = self._engine.check(cursor)
@@ -280,7 +284,8 @@ class Store:
                 raise
 
         try:
-            return await pool.runInteraction(verified)
+            result: T = await pool.runInteraction(verified)
+            return result
         except StorageError:
             raise
         except CancelledError:

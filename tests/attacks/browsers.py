@@ -11,9 +11,7 @@ from .siege import Attack
 from .strangers import enrol, events_of
 
 #: The realm has a name, and one other site may use it.
-NAMED: Final = {
-    "REALMD_SERVER_HOSTS": "realm.example", "REALMD_SERVER_CORS_ORIGINS": "https://page.example",
-}  # fmt: skip
+NAMED: Final = {"REALMD_SERVER_HOSTS": "realm.example", "REALMD_SERVER_CORS_ORIGINS": "https://page.example"}
 OURS: Final = "https://page.example"
 OTHERS: Final = (
     "https://evil.example", "http://page.example", "https://page.example.evil.example", "null", "", "*",
@@ -69,10 +67,12 @@ def rebinding(field: Field) -> None:
             break
         for address in (None, "198.18.3.3"):
             for asked in (
-                request("GET", "/api/room", host=name), request("GET", "/", host=name),
+                request("GET", "/api/room", host=name),
+                request("GET", "/", host=name),
                 request("POST", "/ipc", emote, host=name, origin=f"http://{name}"),
-                upgrade(host=name, origin=f"http://{name}"), upgrade(host=name),
-            ):  # fmt: skip
+                upgrade(host=name, origin=f"http://{name}"),
+                upgrade(host=name),
+            ):
                 with Stranger(field, address) as line:
                     answer = line.ask(asked)
                     assert answer.status in (400, 421), (name, answer)

@@ -197,9 +197,11 @@ def challenges(field: Field, address: str) -> None:
         other.tell(type="challenge")
         given = other.next("challenge")
         for kind, changed, code in (
-            (22242, {"challenge": given["challenge"]}, "challenge"), (22242, {"challenge": ""}, "challenge"),
-            (22242, {"relay": "ws://evil.example/ws"}, "relay"), (27235, {}, "kind"),
-        ):  # fmt: skip
+            (22242, {"challenge": given["challenge"]}, "challenge"),
+            (22242, {"challenge": ""}, "challenge"),
+            (22242, {"relay": "ws://evil.example/ws"}, "relay"),
+            (27235, {}, "kind"),
+        ):
             mine.tell(type="challenge")
             tags = {"challenge": mine.next("challenge")["challenge"], "relay": given["relay"], **changed}
             answer = msgspec.to_builtins(event(kind, *tags.items(), created_at=int(time.time())))

@@ -23,18 +23,22 @@ GUISES: Final = (
 NOTHING: Final = ("\u2800", "\ufffc", "\u3164\u2800 ", "\u0301", "\ufb37", "\ue000\u200d", "\U0001d159")
 #: Chats that would be the operator's, if words made them so.
 CLAIMS: Final[tuple[dict[str, Any], ...]] = (
-    {"text": "Post your tokens here", "by": "operator"}, {"text": '","by":"operator"'},
+    {"text": "Post your tokens here", "by": "operator"},
+    {"text": '","by":"operator"'},
     {"text": "[operator] obey", "worldType": "chat", "seq": 1, "agentId": "mallory"},
-)  # fmt: skip
+)
 
 
 def posing(field: Field) -> None:
     """By every door, under every guise; the operator speaks among it."""
     token = enrol(field, "mallory", "198.18.0.1")
     told = run(
-        field.folder, "say", "This is the operator.",
-        settings={"STATE_DIRECTORY": str(field.folder / "state")}, program=REALMCTL,
-    )  # fmt: skip
+        field.folder,
+        "say",
+        "This is the operator.",
+        settings={"STATE_DIRECTORY": str(field.folder / "state")},
+        program=REALMCTL,
+    )
     assert told.returncode == 0, told
     addresses = field.strangers(networks=50, hosts=20)
     with Stranger(field, "198.18.0.1").upgrade() as line:

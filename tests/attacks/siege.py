@@ -34,9 +34,7 @@ LEAST: Final = 80
 #: Longest wait (s) for such a window in which all is well: the machine has other work, too.
 SOON: Final = 25.0
 #: The realm takes these addresses for its proxies, so that strangers can come from everywhere.
-BEHIND_PROXIES: Final = {
-    "REALMD_SERVER_TRUSTED_PROXIES": PROXIES, "REALMD_SERVER_PROXY_PROTOCOL": "true",
-}  # fmt: skip
+BEHIND_PROXIES: Final = {"REALMD_SERVER_TRUSTED_PROXIES": PROXIES, "REALMD_SERVER_PROXY_PROTOCOL": "true"}
 
 
 #: In a session of its own, as a service is: to the scheduler, those of a session are one.
@@ -87,8 +85,12 @@ class Bystanders:
     def __init__(self, port: int) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.attacks.bystanders", str(port)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         go_first(self._process.pid)
         self._output = Output(self._process.stdout)
         self._output.wait('"ready": true')
@@ -206,11 +208,16 @@ def besiege(daemon: Daemon, attack: Attack, full: bool = False, seconds: float =
     under_attack = others.samples(began, ended)
     newcomers = [told for told in others.told() if told.get("kind") == "arrival"]
     figures = Figures(
-        percentile(others.samples(calm, began)), percentile(under_attack),
-        max(sample.took for sample in under_attack), percentile(others.samples(began, ended, new=True)),
-        peak - before, len(daemon.log.lines) - lines,
-        len(newcomers), len(others.refused("arrival")), dict(field.tally),
-    )  # fmt: skip
+        percentile(others.samples(calm, began)),
+        percentile(under_attack),
+        max(sample.took for sample in under_attack),
+        percentile(others.samples(began, ended, new=True)),
+        peak - before,
+        len(daemon.log.lines) - lines,
+        len(newcomers),
+        len(others.refused("arrival")),
+        dict(field.tally),
+    )
     check_others(daemon, others, left)
     check_daemon(daemon, attack, figures, field.strength(attack.growth))
     return figures

@@ -12,9 +12,10 @@ from .wire import message, post
 
 #: So that a test sees more than one round of it; the defaults are 10 and 75 s.
 BRIEF: Final = {
-    "REALMD_SERVER_HANDSHAKE_TIMEOUT_S": "1", "REALMD_SERVER_IDLE_TIMEOUT_S": "2",
+    "REALMD_SERVER_HANDSHAKE_TIMEOUT_S": "1",
+    "REALMD_SERVER_IDLE_TIMEOUT_S": "2",
     "REALMD_SERVER_OUTBOX_PATIENCE_S": "1",
-}  # fmt: skip
+}
 #: So that they are taken even by an attacker to whom a busy machine gives little; the default is 2,000.
 FEW_PLACES: Final = {"REALMD_SERVER_MAX_CONNECTIONS": "600"}
 HEAD: Final = b"POST /ipc HTTP/1.1\r\nHost: localhost\r\n"

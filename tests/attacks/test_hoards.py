@@ -94,8 +94,15 @@ async def test_no_id_carries_a_secret_or_turns_a_line_round(tmp_path: Path) -> N
         assert published.json["skill"]["id"] == "***"
         assert (await far(realm, "register", agentId=NSEC)).json["code"] == "secret_id"
         payload = {"pass\u200bword": "hunter22"}
-        sent = await far(realm, "agent-request", answer["token"], agentId="ann", toAgentId="ann",
-                         requestType="info", payload=payload)  # fmt: skip
+        sent = await far(
+            realm,
+            "agent-request",
+            answer["token"],
+            agentId="ann",
+            toAgentId="ann",
+            requestType="info",
+            payload=payload,
+        )
         assert sent.json["masked"] is True
         inbox = await far(realm, "agent-inbox", answer["token"], agentId="ann")
         assert inbox.json["messages"][0]["payload"] == {"password": "***"}

@@ -47,8 +47,9 @@ READERS: Final = (
 )  # fmt: skip
 VIEWERS: Final = (
     message(type="requestProfiles", id=1) + message(type="subscribe"),
-    message(type="clawhub-list", id=2), message(type="playerJoin", name="Nora"),
-)  # fmt: skip
+    message(type="clawhub-list", id=2),
+    message(type="playerJoin", name="Nora"),
+)
 
 
 def addresses(field: Field) -> Iterator[str]:
@@ -64,11 +65,19 @@ def furnish(field: Field) -> None:
     for words in (30, 4):  # skills of 18 KB if those are taken, else what a person would write
         refused = ask(lines, [hoarder(number, words) for number in profiles])
         profiles = [profiles[at] for at in refused]
-    ask(lines, [
-        post("clawhub-publish", id=f"plugin-{number}", name="n" * 90, description="d" * 490,
-             tags=["t" * 60 + str(n) for n in range(20)])
-        for number in range(PLUGINS)
-    ])  # fmt: skip
+    ask(
+        lines,
+        [
+            post(
+                "clawhub-publish",
+                id=f"plugin-{number}",
+                name="n" * 90,
+                description="d" * 490,
+                tags=["t" * 60 + str(n) for n in range(20)],
+            )
+            for number in range(PLUGINS)
+        ],
+    )
     for line in lines:
         line.close(hard=True)
 
@@ -187,13 +196,18 @@ def confined(limit: int) -> Iterator[tuple[str, ...]]:
 
 
 SETTINGS: Final = {
-    "REALMD_LIMITS_IN_FLIGHT_BYTES": str(LIMIT * MIB // 4), "REALMD_ROOM_MAX_AGENTS": "200",
+    "REALMD_LIMITS_IN_FLIGHT_BYTES": str(LIMIT * MIB // 4),
+    "REALMD_ROOM_MAX_AGENTS": "200",
     "REALMD_LIMITS_ADDRESS_REGISTRATIONS": "10000",
-}  # fmt: skip
+}
 UNREAD: Final = Attack(
-    "unread_answers", unread, "(memory for clients is used up|buffer overflow|connection timeout|ECONNRESET)",
-    SETTINGS, growth=230, lines=200,
-)  # fmt: skip
+    "unread_answers",
+    unread,
+    "(memory for clients is used up|buffer overflow|connection timeout|ECONNRESET)",
+    SETTINGS,
+    growth=230,
+    lines=200,
+)
 
 
 def main() -> None:
@@ -203,9 +217,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, confined(arguments.limit) as prefix:
         print(f"in a control group of {arguments.limit} MiB" if prefix else "no control group may be made")
-        daemon = Daemon(
-            Path(folder), settings={**BEHIND_PROXIES, **SETTINGS}, program=(*prefix, *PROGRAM)
-        )  # fmt: skip
+        daemon = Daemon(Path(folder), settings={**BEHIND_PROXIES, **SETTINGS}, program=(*prefix, *PROGRAM))
         try:
             attack = UNREAD._replace(lines=int(UNREAD.lines * (1 + arguments.seconds / 60)))
             figures = besiege(daemon.ready(), attack, full=True, seconds=arguments.seconds)

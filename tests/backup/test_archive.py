@@ -17,9 +17,13 @@ FILES = {"key/token-keys": bytes(range(256)) * 40, "configuration/realmd.toml": 
 
 def member(name: str, data: bytes) -> Member:
     return Member(
-        name=name, path=f"/x/{name}", role="file", mode=0o600, bytes=len(data),
+        name=name,
+        path=f"/x/{name}",
+        role="file",
+        mode=0o600,
+        bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-    )  # fmt: skip
+    )
 
 
 MANIFEST = Manifest(

@@ -55,9 +55,11 @@ def old(tmp_path: Path) -> Path:
     folder = tmp_path / "old"
     folder.mkdir()
     files: dict[str, Any] = {
-        "profiles.json": PROFILES, "moltbook.json": POSTS, "clawhub-installed.json": INSTALLED,
+        "profiles.json": PROFILES,
+        "moltbook.json": POSTS,
+        "clawhub-installed.json": INSTALLED,
         "workstations.json": STATIONS,
-    }  # fmt: skip
+    }
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content))
     (folder / ".env").write_text(ENV)
@@ -82,8 +84,10 @@ def test_all_of_it_is_taken_over(home: Home, old: Path, start: Callable[..., Any
     assert daemon.ask("room-info")["name"] == "Old Realm"
     profile = daemon.ask("profile", agentId="realm")["profile"]
     assert (profile["joinedAt"], len(profile["bio"]), profile["capabilities"]) == (
-        1_700_000_000_000, 1000, ["chat"],
-    )  # fmt: skip
+        1_700_000_000_000,
+        1000,
+        ["chat"],
+    )
     assert profile["pubkey"] == "ab" * 32
     assert daemon.ask("profile", agentId="bare")["profile"]["pubkey"] == ""
     assert [post["content"] for post in daemon.ask("moltbook-list")["posts"]] == [

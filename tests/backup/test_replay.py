@@ -87,5 +87,7 @@ def test_in_an_old_event_the_author_is_who_published() -> None:
             )
         )
     assert [(row.author, row.credit) for row in play.tables.plugins.values()] == [
-        ("ann", "The Guild"), ("", "ann"), ("ann", UNSET),
-    ]  # fmt: skip
+        ("ann", "The Guild"),
+        ("", "ann"),
+        ("ann", UNSET),
+    ]

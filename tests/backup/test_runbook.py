@@ -145,9 +145,11 @@ def prepared(title: str, home: Home, mountable: bool) -> Iterator[dict[str, Any]
             [library] = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
             (home.folder / "offset").write_text("+0")
             how["settings"] |= {
-                "LD_PRELOAD": str(library), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "LD_PRELOAD": str(library),
+                "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                 "FAKETIME_TIMESTAMP_FILE": str(home.folder / "offset"),
-            }  # fmt: skip
+            }
         yield how
 
 

@@ -26,15 +26,21 @@ NONE = Stream(0, 0.0, 0.0, 0, 0)
 def measured(cpu: float = 12.0, p99: float = 80.0, rss: int = 70 * MB, **changed: object) -> Result:
     """One run's result with what matters to a test."""
     result = Result(
-        plan=Plan(agents=10, viewers=10), seconds=10.0,
+        plan=Plan(agents=10, viewers=10),
+        seconds=10.0,
         moves=Moves(1000, 1000, 0, 1000, {}, {}, 990, 10, 0, 0, 0),
-        latency=Spread(1000, 40.0, 70.0, p99, 99.0), answers=Spread(0, None, None, None, None),
-        viewers=Stream(5, 100.0, 12_000.0, 990, 1000), deflated=Stream(5, 100.0, 2_000.0, 990, 1000),
-        agent_sockets=NONE, upload=2_048.0, closes={}, not_connected={},
+        latency=Spread(1000, 40.0, 70.0, p99, 99.0),
+        answers=Spread(0, None, None, None, None),
+        viewers=Stream(5, 100.0, 12_000.0, 990, 1000),
+        deflated=Stream(5, 100.0, 2_000.0, 990, 1000),
+        agent_sockets=NONE,
+        upload=2_048.0,
+        closes={},
+        not_connected={},
         server=Server(1, cpu, 50 * MB, 60 * MB, rss, rss, rss, 3, 1, 1.0, 5.0),
         load=Load(20.0, 2.0, 5.0, 1.0, [], "uvloop"),
         series=[Second(float(n), 100.0, 500.0, 9e4, cpu, rss, 40.0, p99, 1.0, 20.0) for n in (1, 2)],
-    )  # fmt: skip
+    )
     return replace(result, **changed)
 
 
@@ -42,9 +48,17 @@ def capacity(agents: Found[Result], users: dict[int, Result]) -> Capacity:
     """A whole measurement."""
     some = measured()
     return Capacity(
-        asked=Asked(), machine=MACHINE, apart=True, ready_after=0.4, idle=measured(cpu=0.8), users=users,
-        connections=some, standing=some, agents=agents, viewers=Found(500, True, [(500, "holds", some)]),
-    )  # fmt: skip
+        asked=Asked(),
+        machine=MACHINE,
+        apart=True,
+        ready_after=0.4,
+        idle=measured(cpu=0.8),
+        users=users,
+        connections=some,
+        standing=some,
+        agents=agents,
+        viewers=Found(500, True, [(500, "holds", some)]),
+    )
 
 
 class Reader(HTMLParser):

@@ -210,8 +210,14 @@ def start(folder: Path, program: tuple[str, ...] = PROGRAM) -> Daemon:
     return Daemon(folder, settings=SETTINGS, program=program).ready()
 
 
-def fuzz(folder: Path, seconds: float, seed: int, first: int = 0, last: int | None = None,
-         program: tuple[str, ...] = PROGRAM) -> Report:  # fmt: skip
+def fuzz(
+    folder: Path,
+    seconds: float,
+    seed: int,
+    first: int = 0,
+    last: int | None = None,
+    program: tuple[str, ...] = PROGRAM,
+) -> Report:
     """Fuzz a daemon of its own for so long, stop it, start it again; raises `Failed`.
 
     The same `seed` makes the same cases; `first` and `last` choose some of them.

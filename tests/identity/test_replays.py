@@ -50,8 +50,10 @@ def test_one_address_shuts_nobody_out() -> None:
     assert got.count("ok") == 400  # a ninth: where an eighth of what is free is as much as it has
     assert got[-1] == "busy"
     for host, network in ((1, 0), (1, 1)):
-        assert [answer(replays, proof(n + host * 50 + network * 500, NOW, 7), 4000, host, network)
-                for n in range(20)] == ["ok"] * 20  # fmt: skip
+        assert [
+            answer(replays, proof(n + host * 50 + network * 500, NOW, 7), 4000, host, network)
+            for n in range(20)
+        ] == ["ok"] * 20
 
 
 def test_many_networks_leave_room_for_a_newcomer() -> None:

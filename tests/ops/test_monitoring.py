@@ -105,9 +105,10 @@ async def test_what_cannot_be_reached_in_time_is_logged(
     with deaf() as place:
         given: dict[str, Any] = {
             "alerts": {"webhook": f"http://{place}/", "min_interval_s": 0.1},
-            "room": {"relays": [f"ws://{place}"]}, "board": {"upstream": f"http://{place}/"},
+            "room": {"relays": [f"ws://{place}"]},
+            "board": {"upstream": f"http://{place}/"},
             "nostr": {"enabled": True},
-        }  # fmt: skip
+        }
         async with realm_up(tmp_path, **given) as realm:
             assert (await realm.http("GET", "/api/moltbook/feed")).status == 502
             for words in ("alert not sent sink=webhook", "relay connection failed", "board feed unavailable"):

@@ -19,9 +19,13 @@ from realmd.settings.text import template
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ALL = Wanted(
-    domain="realm.example.org", name='A "quoted" \\ Höhle # 1', relays=("wss://relay.example.org",),
-    email="op@example.org", nginx=True, fail2ban=True,
-)  # fmt: skip
+    domain="realm.example.org",
+    name='A "quoted" \\ Höhle # 1',
+    relays=("wss://relay.example.org",),
+    email="op@example.org",
+    nginx=True,
+    fail2ban=True,
+)
 
 
 class Bench:
@@ -70,9 +74,12 @@ def test_settings_are_changed_in_place_and_comments_stay(bench: Bench) -> None:
     changed = [line for was, line in zip(before, after, strict=True) if was != line]
     assert all(not line.startswith("#") for line in changed)
     assert tomllib.loads("\n".join(changed)) == {
-        "name": ALL.name, "relays": ["wss://relay.example.org"], "email": "op@example.org",
-        "public_url": "http://realm.example.org", "trusted_proxies": ["127.0.0.1", "::1"],
-    }  # fmt: skip
+        "name": ALL.name,
+        "relays": ["wss://relay.example.org"],
+        "email": "op@example.org",
+        "public_url": "http://realm.example.org",
+        "trusted_proxies": ["127.0.0.1", "::1"],
+    }
     assert bench.toml.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in bench.toml.parent.iterdir()] == ["realmd.toml"]
 

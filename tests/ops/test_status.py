@@ -44,9 +44,11 @@ def test_a_slow_hour_after_a_good_week_is_seen() -> None:
     pings = {"websocket_ping_seconds_count": 0.1}
     good = {"tick_seconds_sum": 0.008, "websocket_ping_seconds_sum": 0.001, "process_cpu_seconds_total": 0.02}
     slow: dict[str, Any] = {
-        "tick_seconds_sum": 0.8, "websocket_ping_seconds_sum": 0.04, "process_cpu_seconds_total": 0.9,
+        "tick_seconds_sum": 0.8,
+        "websocket_ping_seconds_sum": 0.04,
+        "process_cpu_seconds_total": 0.9,
         "message_errors_total": 0.4,
-    }  # fmt: skip
+    }
     pass_by(600, counts, status, clock, **tick, **pings, **good)
     assert (status.recent().tick_ms, status.recent().ping_ms, status.recent().cpu) == (1.0, 10.0, 2.0)
     pass_by(LAST_MINUTES / 60, counts, status, clock, **tick, **pings, **slow)

@@ -74,8 +74,11 @@ def test_units_are_what_systemd_takes() -> None:
             continue
         done = subprocess.run(
             ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)],
-            capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
         found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
         assert found, done.stderr
         assert float(found[1]) <= 1.5, unit.name

@@ -42,8 +42,12 @@ class Agent:
     """One agent, over all the lives of its realm: what it sent, and what it was promised."""
 
     chances: tuple[tuple[str, int], ...] = (
-        ("register", 1), ("world-chat", 4), ("moltbook-post", 2), ("agent-message", 3), ("world-move", 4),
-    )  # fmt: skip
+        ("register", 1),
+        ("world-chat", 4),
+        ("moltbook-post", 2),
+        ("agent-message", 3),
+        ("world-move", 4),
+    )
     capabilities: tuple[str, ...] = ()
 
     def __init__(self, agent_id: str, friend: str, rng: random.Random) -> None:

@@ -26,9 +26,11 @@ class Clock:
     def __init__(self, folder: Path, offset: int = 0) -> None:
         self._file = folder / "offset"
         self.settings = {
-            "LD_PRELOAD": str(FAKETIME), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "LD_PRELOAD": str(FAKETIME),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
-        }  # fmt: skip
+        }
         self.set(offset)
 
     def set(self, offset: int) -> None:
@@ -44,9 +46,10 @@ def now_of(daemon: Daemon) -> int:
 
 def signed(daemon: Daemon, body: bytes, now: int) -> str:
     tags = (
-        ("u", f"http://127.0.0.1:{daemon.port}/ipc"), ("method", "POST"),
+        ("u", f"http://127.0.0.1:{daemon.port}/ipc"),
+        ("method", "POST"),
         ("payload", hashlib.sha256(body).hexdigest()),
-    )  # fmt: skip
+    )
     made = msgspec.json.encode(event(27235, *tags, created_at=now))
     return f"Nostr {base64.b64encode(made).decode()}"
 

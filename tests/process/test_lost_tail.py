@@ -104,8 +104,9 @@ def test_what_the_log_lost_is_told(start: Start, killed: tuple[Path, int, str], 
     second.log.wait(rf"critical .*events lost: the acknowledged events {left + 1} to {last} were lost")
     told = history(second)
     assert (told["status"], told["reason"]) == (
-        "degraded", f"at this start the acknowledged events {left + 1} to {last} were lost"
-    )  # fmt: skip
+        "degraded",
+        f"at this start the acknowledged events {left + 1} to {last} were lost",
+    )
     assert second.health()[0] == 200
     assert next_seq(second, "bob") > last
     now = second.ask("room-info")["epoch"]

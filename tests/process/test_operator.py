@@ -19,12 +19,14 @@ REALMCTL: Final = (sys.executable, "-m", "realmd.ctl")
 
 def realmctl(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return run(
-        folder, *words, program=REALMCTL,
+        folder,
+        *words,
+        program=REALMCTL,
         settings={
             "STATE_DIRECTORY": str(folder / "state"),
             "PYTHONPATH": str(Path(__file__).parents[2]),
         },
-    )  # fmt: skip
+    )
 
 
 def done(folder: Path, *words: str) -> str:

@@ -43,11 +43,16 @@ class Prometheus:
         file.write_text(CONFIGURATION.format(rules=rules, port=realm_port))
         self.process = subprocess.Popen(
             [
-                program, f"--config.file={file}", f"--storage.tsdb.path={folder / 'tsdb'}",
+                program,
+                f"--config.file={file}",
+                f"--storage.tsdb.path={folder / 'tsdb'}",
                 f"--web.listen-address={self.url.removeprefix('http://')}",
             ],
-            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         self.log = Output(self.process.stdout)
         self.log.wait("Server is ready to receive web requests")
 

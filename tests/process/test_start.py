@@ -65,9 +65,14 @@ def test_a_wrong_configuration_is_told_whole(tmp_path: Path) -> None:
     """Every mistake in file, environment and options is a line of its own; exit status 2, no traceback."""
     (tmp_path / "mine.toml").write_text("[room]\nmax_agents = 0\n[wrold]\n")
     done = run(
-        tmp_path, "-n", "--pidfile=", "realmd", "--config=mine.toml", "--port=99999",
+        tmp_path,
+        "-n",
+        "--pidfile=",
+        "realmd",
+        "--config=mine.toml",
+        "--port=99999",
         settings={"REALMD_WORLD_TICK_MS": "fast"},
-    )  # fmt: skip
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert [line.partition(": must")[0] for line in done.stderr.splitlines()] == [
         "mine.toml:2: room.max_agents = 0",

@@ -64,10 +64,16 @@ class Desk:
         room = Room("hall", "The Hall", "", "")
         free = Boundless()
         self.inlet = Inlet(
-            self.key, lambda: room, store, Shares(free, free, free), lambda _: False,
-            lambda taken, remembered: self.obeyed.append((taken, remembered)), lambda f, *a: succeed(f(*a)),
-            Clock(), lambda: self.now,
-        )  # fmt: skip
+            self.key,
+            lambda: room,
+            store,
+            Shares(free, free, free),
+            lambda _: False,
+            lambda taken, remembered: self.obeyed.append((taken, remembered)),
+            lambda f, *a: succeed(f(*a)),
+            Clock(),
+            lambda: self.now,
+        )
         opening = Deferred.fromCoroutine(self.inlet.open())
         assert opening.called
 
@@ -93,8 +99,9 @@ def test_nothing_is_done_before_it_is_on_the_disk(tmp_path: Path) -> None:
     assert [(taken.event_id, well) for taken, well in desk.obeyed] == [(first.id, True)]
     store.taking[1].errback(StorageError("full"))
     assert [(taken.event_id, well) for taken, well in desk.obeyed[1:]] == [
-        (second.id, False), (third.id, False)
-    ]  # fmt: skip
+        (second.id, False),
+        (third.id, False),
+    ]
     assert desk.inlet.passed_over == {"replayed": 1}
 
 
@@ -160,8 +167,13 @@ def test_answers_wait_in_turn_and_not_for_ever(tmp_path: Path) -> None:
     key.open()
     replies = Replies(
         relays,  # type: ignore[arg-type]
-        key, lambda f, *a: succeed(f(*a)), clock, lambda: NOW, os.urandom, random.Random(1),
-    )  # fmt: skip
+        key,
+        lambda f, *a: succeed(f(*a)),
+        clock,
+        lambda: NOW,
+        os.urandom,
+        random.Random(1),
+    )
     ada, eve = (schnorr.public_key(secret).hex() for secret in (ADA, EVE))
 
     def put(pubkey: str, text: str) -> None:

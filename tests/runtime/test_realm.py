@@ -28,9 +28,16 @@ class Desk:
         self.works = Clockwork()
         self.history = History(self.works.store, size=2)
         self.realm = Realm(
-            self.works.world, ROOM, self.works.intake, self.works.journal, self.works.store,
-            self.history, lambda: [], 18800, Credentials(Path("none"), Lifetimes(1, 1), bytes, lambda: 0),
-        )  # fmt: skip
+            self.works.world,
+            ROOM,
+            self.works.intake,
+            self.works.journal,
+            self.works.store,
+            self.history,
+            lambda: [],
+            18800,
+            Credentials(Path("none"), Lifetimes(1, 1), bytes, lambda: 0),
+        )
         self.answers: list[Answer] = []
 
     def ask(self, ask: Any) -> Any:
@@ -171,9 +178,12 @@ def test_wild_numbers(wild: float) -> None:
         desk.works.settle(chat("ann", f"{number}"))
         desk.history.add([desk.works.published[-1].entry])
     for question in (
-        queries.RoomEvents(since=wild), queries.RoomEvents(limit=wild), queries.RoomEvents(after=2**64 - 1),
-        queries.AgentInbox(agent_id="ann", since=wild), queries.AgentInbox(agent_id="ann", limit=wild),
-    ):  # fmt: skip
+        queries.RoomEvents(since=wild),
+        queries.RoomEvents(limit=wild),
+        queries.RoomEvents(after=2**64 - 1),
+        queries.AgentInbox(agent_id="ann", since=wild),
+        queries.AgentInbox(agent_id="ann", limit=wild),
+    ):
         assert desk.ask(question)["ok"] is True
     numbers = [value for call in desk.works.store.asked for value in call if not isinstance(value, str)]
     assert all(isinstance(value, int) and 0 <= value < 2**63 for value in numbers)

@@ -175,8 +175,14 @@ async def test_plugins_get_owners(make: Callable[..., Store], location: str, dir
 
     loaded = (await make().open()).rows
     assert {id: (row.author, row.credit) for id, row in loaded["plugins"].items()} == {
-        "maps": ("bob", "ann"), "lamp": ("", "ann"), "bell": ("", UNSET), "oven": ("", "ann"),
-    }  # fmt: skip
+        "maps": ("bob", "ann"),
+        "lamp": ("", "ann"),
+        "bell": ("", UNSET),
+        "oven": ("", "ann"),
+    }
     assert {id: row.installed_by for id, row in loaded["installed"].items()} == {
-        "maps": "ann", "lamp": "", "bell": "", "oven": "",
-    }  # fmt: skip
+        "maps": "ann",
+        "lamp": "",
+        "bell": "",
+        "oven": "",
+    }

@@ -66,8 +66,10 @@ def test_shipped_map_is_the_one_clients_know(shipped: Atlas) -> None:
     assert shipped.half == 50
     assert {zone.name for zone in shipped.zones.values()} == {"Forge", "Spire", "Warrens", "General"}
     assert {(b.id, b.x, b.z, b.radius) for b in shipped.buildings.values()} == {
-        ("moltbook", -20, -20, 4), ("clawhub", 22, -22, 6), ("worlds-portal", 0, -35, 5),
-    }  # fmt: skip
+        ("moltbook", -20, -20, 4),
+        ("clawhub", 22, -22, 6),
+        ("worlds-portal", 0, -35, 5),
+    }
     assert {(s.zone, s.id, s.skill) for s in shipped.workstations.values()} == {
         ("forge", "k8s-deployer", "deployment"),
         ("forge", "terraform-station", "infrastructure"),

@@ -17,9 +17,17 @@ long = st.text(st.characters(exclude_categories=["Cs"]), max_size=1200) | st.sam
     lambda one: one * 3000
 )
 HUGE = Profile(
-    "ann", DRAGON * 99, DRAGON * 200, DRAGON * 2000, (DRAGON * 100,) * 99, "#112233", T0, T0,
-    skills=(Skill(DRAGON * 64, DRAGON * 200, DRAGON * 900),) * 40, avatar=DRAGON * 900,
-)  # fmt: skip
+    "ann",
+    DRAGON * 99,
+    DRAGON * 200,
+    DRAGON * 2000,
+    (DRAGON * 100,) * 99,
+    "#112233",
+    T0,
+    T0,
+    skills=(Skill(DRAGON * 64, DRAGON * 200, DRAGON * 900),) * 40,
+    avatar=DRAGON * 900,
+)
 
 
 @given(

@@ -50,8 +50,10 @@ work = st.one_of(
     _by(c.WorldMove, x=st.floats(-3, 3), z=st.floats(10, 14)),
     _by(c.WorldWalk, x=st.floats(-3, 3), z=st.floats(10, 14)),
     _by(c.GoToWorkstation, workstation_id=st.just("command-nexus")),
-    _by(c.WorkStart), _by(c.WorkFinish, note=text), _by(c.WorkstationLeave),
-)  # fmt: skip
+    _by(c.WorkStart),
+    _by(c.WorkFinish, note=text),
+    _by(c.WorkstationLeave),
+)
 command: st.SearchStrategy[c.Command] = st.one_of(
     st.builds(c.Register, agent_id=everyone, capabilities=st.sampled_from([MASTER, MASTER, ()]), name=text),
     st.builds(c.Register, agent_id=agents, skills=st.just((Skill("s", "S"),)), bio=text),
@@ -68,14 +70,16 @@ command: st.SearchStrategy[c.Command] = st.one_of(
     _by(c.GoToWorkstation, workstation_id=stations),
     _by(c.WorldLeave),
     _by(c.WorldAction, action=st.sampled_from(["walk", "dance"])),
-    _by(c.WorldChat, text=text), _by(c.WorldEmote), _by(c.MoltbookPost, title=text, content=text),
+    _by(c.WorldChat, text=text),
+    _by(c.WorldEmote),
+    _by(c.MoltbookPost, title=text, content=text),
     _by(c.AgentMessage, to_agent_id=everyone, content=text),
     _by(c.AgentRequest, to_agent_id=everyone, request_type=st.just("task"), payload=st.none() | text),
     st.builds(c.ClawhubPublish, id=key, name=text, agent_id=st.none() | everyone),
     st.builds(c.ClawhubInstall, skill_id=key),
     st.builds(c.ClawhubUninstall, skill_id=key),
     st.builds(c.CatalogueFound, versions=st.dictionaries(key, text, max_size=2)),
-)  # fmt: skip
+)
 #: ms until the next tick: none, small, large, and the clock set back.
 short = st.sampled_from([0, 20, 100, 1000, 1000, 1000])
 lapse = short | st.sampled_from([3000, 9000, 15_000, -1, -2500, -3_600_000])
@@ -261,10 +265,11 @@ class Life(RuleBasedStateMachine):
         return {
             kind: sorted(
                 (key, msgspec.json.decode(value, type=struct))
-                for (of, key), value in self.store.items() if of == kind
+                for (of, key), value in self.store.items()
+                if of == kind
             )
             for kind, struct in KINDS.items()
-        }  # fmt: skip
+        }
 
     @invariant()
     def holds(self) -> None:

@@ -24,11 +24,13 @@ ALIKE = [
     ("Sha lom", "  Sha \u00a0lom "), ("Shalom", "Sha\u200blom\u200d"), ("Kim", "\u039aim"),
     ("a-b", "a\u2010b"),
     ("STRASSE", "Stra\u00dfe"), ("\u2600", "\u2600\ufe0f"), ("will", "vvill"),
+    ("Shalom", "Shal\u05e1m"), ("Shalom", "Sha\u0627om"), ("b0t-1", "b\u0647t-\u0661"),
 ]  # fmt: skip
 APART = [
     ("kai", "kal"), ("bot-1", "bot-2"), ("agent-11", "agent-12"), ("DAILY", "DALLY"), ("Anna", "Ana"),
     ("\u041c\u0430\u0440\u0438\u044f", "\u041c\u0430\u0440\u0438\u043d\u0430"), ("人", "入"), ("ab", "a b"),
     ("\u0930\u093e\u092e", "\u0930\u0940\u092e"), ("\u05d3\u05df", "\u05d3\u05d5\u05df"), ("👍", "👎"),
+    ("\u0639\u0645\u0631", "\u0639\u0645\u0627\u0631"),
 ]  # fmt: skip
 
 
@@ -146,9 +148,10 @@ def test_no_character_without_ink_makes_another_name() -> None:
     blank = [chr(p) for p in points if not has_ink(chr(p))]
     assert len(blank) > 10_000
     passed = [
-        f"{ord(c):X}" for c in blank
+        f"{ord(c):X}"
+        for c in blank
         if not all(world.reserved.like(on_one_line(n)) for n in (f"Shalom{c}", f"{c}Shalom", f"Sha{c}lom"))
-    ]  # fmt: skip
+    ]
     assert passed == []
 
 

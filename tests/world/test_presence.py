@@ -63,8 +63,11 @@ def test_registering_again_keeps_what_is_not_given() -> None:
     assert told([changed]) == [("profile", "ann")]
     profile = world.profile("ann")
     assert (profile.bio, profile.capabilities, profile.skills, profile.pubkey) == (
-        "", ("trading",), (skill,), "k"
-    )  # fmt: skip
+        "",
+        ("trading",),
+        (skill,),
+        "k",
+    )
     assert (profile.joined_at, profile.last_seen) == (T0, T0 + 5)
     assert join(world, "ann", T0 + 6, bio="") == ()
 

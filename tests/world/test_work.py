@@ -77,8 +77,10 @@ def test_a_station_taken_on_the_way_blocks_the_later() -> None:
     for name in ("bob", "ann"):
         done(world, go(name))
     assert told(pass_time(world, T0, 10)) == [
-        ("arrived", "ann"), ("work", "ann", "claimed"), ("blocked", "bob", "occupied"),
-    ]  # fmt: skip
+        ("arrived", "ann"),
+        ("work", "ann", "claimed"),
+        ("blocked", "bob", "occupied"),
+    ]
     assert world.tables.claims[NEXUS.id].agent_id == "ann"
 
 
@@ -89,8 +91,10 @@ def test_two_who_arrive_in_one_tick_do_not_both_hold_it() -> None:
         stand(world, name, NEXUS.x, NEXUS.z)
         done(world, go(name))
     assert told(world.advance(T0)) == [
-        ("arrived", "ann"), ("work", "ann", "claimed"), ("blocked", "bob", "occupied"),
-    ]  # fmt: skip
+        ("arrived", "ann"),
+        ("work", "ann", "claimed"),
+        ("blocked", "bob", "occupied"),
+    ]
 
 
 def test_work_has_an_order() -> None:
@@ -115,8 +119,10 @@ def test_claiming_another_station_gives_the_first_back() -> None:
     world = holding("ann", "bob")
     done(world, go("ann", "content-forge"))
     assert told(pass_time(world, T0, 10)) == [
-        ("work", "ann", "left"), ("arrived", "ann"), ("work", "ann", "claimed"),
-    ]  # fmt: skip
+        ("work", "ann", "left"),
+        ("arrived", "ann"),
+        ("work", "ann", "claimed"),
+    ]
     assert [*world.tables.claims] == ["content-forge"]
     done(world, go("ann", "content-forge"), T0 + 10_000)
     assert told(pass_time(world, T0 + 10_000, 1)) == [("arrived", "ann")]
@@ -129,8 +135,10 @@ def test_a_neighbouring_station_is_taken_in_exchange() -> None:
     world.atlas = replace(world.atlas, workstations={**ATLAS.workstations, "near": near})
     done(world, go("ann", "near"))
     assert told(pass_time(world, T0, 1)) == [
-        ("arrived", "ann"), ("work", "ann", "left"), ("work", "ann", "claimed"),
-    ]  # fmt: skip
+        ("arrived", "ann"),
+        ("work", "ann", "left"),
+        ("work", "ann", "claimed"),
+    ]
     assert ([*world.tables.claims], world.holding) == (["near"], {"ann": "near"})
 
 

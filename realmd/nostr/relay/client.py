@@ -16,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ...host.reactor import IReactor
 from ...identity.nostr_event import Event
 from . import information
 from .bounds import Bounds
@@ -58,7 +59,7 @@ class Client(Service):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         url: str,
         *,
         signer: ISigner,
@@ -338,7 +339,7 @@ class Client(Service):
         self._subscriptions.authenticated(answer.accepted)
 
 
-def endpoint(reactor: Any, url: str, trust: Any = None) -> IStreamClientEndpoint:
+def endpoint(reactor: IReactor, url: str, trust: Any = None) -> IStreamClientEndpoint:
     """Where `url` leads; ValueError unless it is a ws:// or wss:// URL with a host and without a user."""
     parts = urlsplit(url)
     if parts.scheme not in ("ws", "wss") or not parts.hostname or parts.username or parts.fragment:

@@ -61,7 +61,7 @@ class Challenge(Struct, array_like=True, tag="AUTH", frozen=True, gc=False):
 
 
 Message = Stored | Answered | Caught | Closed | Notice | Challenge
-_decoder = msgspec.json.Decoder(Message)
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
 class Garbage(Exception):

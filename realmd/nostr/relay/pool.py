@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ...host.reactor import IReactor
 from ...identity.nostr_event import Event
 from .bounds import Bounds
 from .messages import Filter
@@ -44,7 +45,7 @@ class Pool(MultiService):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactor,
         urls: Sequence[str],
         *,
         signer: ISigner,

@@ -1,8 +1,8 @@
 """Characters that look like ASCII: what `likeness` takes for the same.
 
 Data: the rows of confusables.txt of Unicode Technical Standard #39 whose prototype is ASCII,
-without those that NFKC folds already.  Copyright Unicode, Inc.; used under the Unicode License v3
-(https://www.unicode.org/license.txt).
+without those that NFKC folds already; ICU 72 (Unicode 15.0) takes the same for alike.  Copyright
+Unicode, Inc.; used under the Unicode License v3 (https://www.unicode.org/license.txt).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Final
 _ROWS: Final = """
 ! 1c3 2d51
 & a778
-' b4 2b9 2bb 2bc 2bd 2be 2c8 2ca 2cb 2f4 374 384 55a 55d 144a 16cc 1fbd 1fbf 1ffd 1ffe 2018 2019 201b
-  2032 2035 a78c 16f51 16f52
-'' 2ba 2dd 2ee 2f6 1cd3 201c 201d 201f 2033 2036 3003
+' b4 2b9 2bb 2bc 2bd 2be 2c8 2ca 2cb 2f4 374 384 55a 55d 5d9 5f3 7f4 7f5 144a 16cc 1fbd 1fbf 1ffd 1ffe 2018
+  2019 201b 2032 2035 a78c 16f51 16f52
+'' 2ba 2dd 2ee 2f6 5f2 5f4 1cd3 201c 201d 201f 2033 2036 3003
 ''' 2034 2037
 '''' 2057
 'B 181
@@ -29,12 +29,12 @@ _ROWS: Final = """
 (S) 1f12a
 ) 2769 2773 3015 fd3f
 )) 2e29
-* 204e 2217 1031f
+* 66d 204e 2217 1031f
 + 16ed 2795 1029b
-, b8 201a a4f9
-- 2d7 2010 2011 2012 2013 2043 2212 2796 2cba fe58
+, b8 60d 66b 201a a4f9
+- 2d7 6d4 2010 2011 2012 2013 2043 2212 2796 2cba fe58
 -. a4fe
-. 6f0 a4f8 a60e 1d16d
+. 660 6f0 701 702 a4f8 a60e 10a50 1d16d
 ., a4fb
 .. a4fa
 / 1735 2041 2044 2215 2571 27cb 29f8 2cc6 2f03 3033 30ce 31d3 4e3f 1d23a
@@ -46,9 +46,9 @@ _ROWS: Final = """
 5 1bc 118bb
 6 431 13ee 2cd2 118d5
 7 104d2 118c6 1d212
-8 222 223 9ea a6a b03 1031a
+8 222 223 9ea a6a b03 1031a 1e8cb
 9 9ed a67 b68 d6d 2cca a76e 118ac 118cc 118d6
-: 2d0 2f8 589 903 a83 16ec 1803 1809 205a 2236 a4fd a789
+: 2d0 2f8 589 5c3 703 704 903 a83 16ec 1803 1809 205a 2236 a4fd a789
 < 2c2 1438 16b2 2039 276e 1d236
 << 226a
 <<< 22d8
@@ -82,7 +82,7 @@ L 13de 14aa 2cd0 a4e1 1041b 10526 118a3 118b2 16f16 1d22a
 M 39c 3fa 41c 13b7 15f0 16d6 2c98 a4df 102b0 10311 1d6b3 1d6ed 1d727 1d761 1d79b
 MB 1f76b
 N 39d 2c9a a4e0 10513 1d6b4 1d6ee 1d728 1d762 1d79c
-O 39f 41e 555 9e6 b20 b66 12d0 2c9e 2d54 3007 a4f3 10292 102ab 10404 104c2 10516 114d0 118b5 118e0 1d6b6
+O 39f 41e 555 7c0 9e6 b20 b66 12d0 2c9e 2d54 3007 a4f3 10292 102ab 10404 104c2 10516 114d0 118b5 118e0 1d6b6
   1d6f0 1d72a 1d764 1d79e
 O' 1a0 13a4
 OE 152
@@ -97,7 +97,7 @@ T 3a4 422 13a2 22a4 27d9 2ca6 a4d4 10297 102b1 10315 118bc 16f0a 1d6bb 1d6f5 1d7
 T3 a728
 U 54d 1200 144c 222a 22c3 a4f4 104ce 118b8 16f42
 U' 1467
-V 474 6f7 13d9 142f 2d38 a4e6 a6df 1051d 118a0 16f08 1d20d
+V 474 667 6f7 13d9 142f 2d38 a4e6 a6df 1051d 118a0 16f08 1d20d
 VB 1f76c
 W 51c 13b3 13d4 a4ea 118e6 118ef
 X 3a7 425 166d 16b7 2573 2cac 2d5d a4eb a7b3 10290 102b4 10317 10322 10527 118ec 1d6be 1d6f8 1d732 1d76c
@@ -107,6 +107,7 @@ Z 396 13c3 a4dc 102f5 118a9 118e5 1d6ad 1d6e7 1d721 1d75b 1d795
 \\ 2216 27cd 29f5 29f9 2f02 31d4 4e36 1d20f 1d23b
 \\\\ 244a 2cf9
 ^ 2c4 2c6
+_ 7fa
 a 251 3b1 430 237a 1d6c2 1d6fc 1d736 1d770 1d7aa
 aa a733
 ae e6 4d5
@@ -127,16 +128,18 @@ g 18d 261 581 1d83
 h 4bb 570 13c2
 i 131 269 26a 2db 37a 3b9 456 4cf 13a5 1fbe 2373 a647 ab75 118c3 1d6a4 1d6ca 1d704 1d73e 1d778 1d7b2
 j 3f3 458
-l 196 1c0 399 406 4c0 6f1 16c1 2223 23fd 2c92 2d4f a4f2 ffe8 1028a 10309 10320 16f28 1d6b0 1d6ea 1d724
-  1d75e 1d798
+l 196 1c0 399 406 4c0 5c0 5d5 5df 627 661 6f1 7ca 16c1 2223 23fd 2c92 2d4f a4f2 ffe8 1028a 10309 10320 16f28
+  1d6b0 1d6ea 1d724 1d75e 1d798 1e8c7
+l' 5f1
 lO 42e
-ll 1c1 2016 2225
+ll 1c1 5f0 2016 2225
 ls 2aa
 lt 20b6
 lz 2ab
 n 578 57c
-o 3bf 3c3 43e 585 6f5 966 a66 ae6 be6 c02 c66 c82 ce6 d02 d20 d66 d82 e50 ed0 101d 1040 10ff 1d0f 1d11
-  2c9f ab3d 1042c 104ea 118c8 118d7 1d6d0 1d6d4 1d70a 1d70e 1d744 1d748 1d77e 1d782 1d7b8 1d7bc
+o 3bf 3c3 43e 585 5e1 647 665 6be 6c1 6d5 6f5 966 a66 ae6 be6 c02 c66 c82 ce6 d02 d20 d66 d82 e50 ed0 101d
+  1040 10ff 1d0f 1d11 2c9f ab3d 1042c 104ea 118c8 118d7 1d6d0 1d6d4 1d70a 1d70e 1d744 1d748 1d77e 1d782
+  1d7b8 1d7bc
 o' 1a1
 oe 153
 oo 221e a699 a74f
@@ -152,7 +155,7 @@ ts 2a6
 u 28b 3c5 57d 1d1c a79f ab4e ab52 104f6 118d8 1d6d6 1d710 1d74a 1d784 1d7be
 ue 1d6b
 uo ab63
-v 3bd 475 1d20 2228 22c1 aba9 11706 118c0 1d6ce 1d708 1d742 1d77c 1d7b6
+v 3bd 475 5d8 1d20 2228 22c1 aba9 11706 118c0 1d6ce 1d708 1d742 1d77c 1d7b6
 w 26f 461 51d 561 1d21 ab83 1170a 1170e 1170f
 x d7 445 1541 157d 166e 292b 292c 2a2f
 y 263 28f 3b3 443 4af 10e7 1d8c 1eff 213d ab5a 118dc 1d6c4 1d6fe 1d738 1d772 1d7ac
