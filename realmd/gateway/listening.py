@@ -36,7 +36,7 @@ Adopt = Callable[[IReactor, ServerFactory], list[IListeningPort]]
 class Doors:
     """`opened` is told the port once all is open, `closing` that nobody is to come in any more."""
 
-    log = Logger()
+    log = Logger(namespace="realmd")
 
     def __init__(
         self,

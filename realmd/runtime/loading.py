@@ -11,7 +11,7 @@ from .history import History, Line
 #: The newest public events that are kept at hand.
 RECENT = 1000
 
-log = Logger()
+log = Logger(namespace="realmd")
 
 
 async def load(store: IStore, world: World, history: History, now: int) -> str:
