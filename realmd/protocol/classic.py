@@ -16,14 +16,14 @@ from ..identity.bech32 import BadBech32, pubkey_of
 from ..primitives.errors import Fault
 from ..primitives.ids import AgentId
 from ..world.commands import COMMANDS, Action, Command, Register
-from ..world.model import Colour
+from ..world.model import AnyColour
 from ..world.queries import QUERIES, Cursor, Profiles, Query
+from ..world.text import colours
+from .leniency import decode, lenient
 
 Ask = Command | Query
 
-_ASKS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
-    name: msgspec.json.Decoder(struct, strict=True) for name, struct in {**COMMANDS, **QUERIES}.items()
-}
+_ASKS: Final = {name: lenient(struct) for name, struct in {**COMMANDS, **QUERIES}.items()}
 _NUMBERS: Final = ("x", "y", "z", "rotation")
 #: What msgspec raises for bytes that are no JSON, or not UTF-8 inside a string, or nested without end.
 _BROKEN: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
@@ -42,7 +42,7 @@ _envelope: Final = msgspec.json.Decoder(_Envelope)
 def decode_ipc(body: bytes) -> Ask:
     """An HTTP body ``{"command": name, "args": {...}}`` → the command or query."""
     try:
-        envelope = _envelope.decode(body)
+        envelope: _Envelope = decode(_envelope, body)
     except msgspec.ValidationError as error:
         raise Fault("command required" if "command" in str(error) else _text(error)) from None
     except _BROKEN as error:
@@ -57,14 +57,25 @@ def decode_ask(name: str, args: bytes) -> Ask:
     if decoder is None:
         raise Fault(f"Unknown command: {name[:64]}")
     try:
-        ask: Ask = decoder.decode(args)
+        ask: Ask = decoder(args)
     except msgspec.ValidationError as error:
         raise Fault(_explain(name, error)) from None
     except _BROKEN as error:
         raise Fault(_malformed(error)) from None
     if _too_deep(getattr(ask, "payload", None)) or _too_deep(getattr(ask, "response", None)):
         raise Fault(_malformed(RecursionError()))
-    return _with_key(ask) if isinstance(ask, Register) else ask
+    if not isinstance(ask, Register):
+        return ask
+    _check_colour(ask.color)
+    ask = _with_key(ask)
+    # A WebSocket message has the command's name there.
+    return replace(ask, type=UNSET) if ask.type == name else ask
+
+
+def _check_colour(given: str | UnsetType) -> None:
+    """`Fault` for a colour that is none; an empty one was not given."""
+    if isinstance(given, str) and given.strip() and colours.hexadecimal(given) is None:
+        raise Fault("color: no colour of CSS, like `#e67e22`, `red` or `hsl(17, 77%, 56%)`")
 
 
 def _with_key(ask: Register) -> Register:
@@ -136,7 +147,7 @@ def token_in(payload: bytes) -> str | None:
     if b'"token"' not in payload:
         return None
     try:
-        found = _tokens.decode(payload)
+        found: _Tokens = decode(_tokens, payload)
     except msgspec.ValidationError as error:
         raise Fault(_text(error)) from None
     except _BROKEN as error:
@@ -195,7 +206,7 @@ class PlayerJoin(Wish, frozen=True, tag="playerJoin"):
     """A human wants an avatar (name cut at 32)."""
 
     name: str = "Visitor"
-    color: Colour | UnsetType = UNSET
+    color: AnyColour | UnsetType = UNSET
 
 
 class PlayerMove(Wish, frozen=True, tag="playerMove"):
@@ -233,7 +244,7 @@ class Authenticate(Wish, frozen=True, tag="auth"):
 
 
 WISHES: Final = {
-    str(cls.__struct_config__.tag): msgspec.json.Decoder(cls)
+    str(cls.__struct_config__.tag): lenient(cls)
     for cls in (
         Subscribe, RequestProfiles, RequestProfile, RequestRoomInfo, Viewport, Follow,
         PlayerJoin, PlayerMove, PlayerChat, PlayerAction, PlayerLeave,
@@ -253,7 +264,7 @@ _head: Final = msgspec.json.Decoder(_Head)
 def decode_message(payload: bytes) -> tuple[Wish | Ask, str | int | None]:
     """A WebSocket text message → what it asks, and the ``id`` to acknowledge it by."""
     try:
-        head = _head.decode(payload)
+        head: _Head = decode(_head, payload)
     except msgspec.ValidationError as error:
         raise Fault("type required" if "type" in str(error) else _text(error)) from None
     except _BROKEN as error:
@@ -261,7 +272,12 @@ def decode_message(payload: bytes) -> tuple[Wish | Ask, str | int | None]:
     mark = head.id if isinstance(head.id, (str, int)) and len(str(head.id)) <= 64 else None
     wish = WISHES.get(head.type)
     try:
-        return (wish.decode(payload) if wish is not None else decode_ask(head.type, payload)), mark
+        if wish is None:
+            return decode_ask(head.type, payload), mark
+        wished: Wish = wish(payload)
+        if isinstance(wished, PlayerJoin):
+            _check_colour(wished.color)
+        return wished, mark
     except msgspec.ValidationError as error:
         raise Fault(_explain(head.type, error), mark) from None
     except _BROKEN as error:

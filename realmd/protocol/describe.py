@@ -25,14 +25,21 @@ _SIMPLE: Final = {
 
 
 @lru_cache(4)  # it takes some ms to make, and anybody may ask
-def describe(endpoint: str, port: int) -> dict[str, Any]:
-    """The `skill` that agents read to learn the room's commands; shared, so not to be changed."""
+def describe(base: str, port: int, half: float) -> dict[str, Any]:
+    """The `skill` that agents read to learn the room's commands; shared, so not to be changed.
+
+    `base` is the realm's address without a slash, `half` how far the world reaches from its middle.
+    """
+    commands = {name: _command(struct) for name, struct in {**COMMANDS, **QUERIES}.items()}
+    for name in ("world-move", "world-walk"):
+        for axis in ("x", "z"):
+            commands[name]["args"][axis] |= {"min": -half, "max": half}
     return {
         "name": "world-room",
         "version": VERSION,
         "description": "A shared three-dimensional room: join, walk, talk, work at stations, message others.",
-        "ipc": {"transport": "http", "endpoint": endpoint, "defaultPort": port},
-        "commands": {name: _command(struct) for name, struct in {**COMMANDS, **QUERIES}.items()},
+        "ipc": {"transport": "http", "endpoint": "/ipc", "defaultPort": port, "url": f"{base}/ipc"},
+        "commands": commands,
     }
 
 
@@ -41,7 +48,7 @@ def _command(struct: type) -> dict[str, Any]:
     assert isinstance(info, inspect.StructType)
     entry: dict[str, Any] = {"description": " ".join((struct.__doc__ or "").split())}
     fields = {field.encode_name: field for field in info.fields}
-    if "agentId" in fields and fields["agentId"].required:
+    if "agentId" in fields and fields["agentId"].required and not getattr(struct, "stranger", False):
         entry["requiresAgent"] = True
     entry["args"] = {name: _argument(field) for name, field in fields.items()}
     return entry
@@ -58,7 +65,8 @@ def _argument(field: inspect.Field) -> dict[str, Any]:
 
 def _type(kind: inspect.Type) -> dict[str, Any]:
     if isinstance(kind, inspect.Metadata):
-        return _type(kind.type)
+        told = (kind.extra_json_schema or {}).get("description")
+        return {**_type(kind.type), **({"description": told} if told else {})}
     if isinstance(kind, inspect.UnionType):
         real = [t for t in kind.types if not isinstance(t, inspect.NoneType)]
         return _type(real[0])

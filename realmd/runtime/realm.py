@@ -174,7 +174,7 @@ class Realm:
             case queries.RoomSkills():
                 return _ok(**views.skills(world, query))
             case queries.Describe():
-                return _ok(skill=describe(f"{room.public_url}/ipc", self._port))
+                return _ok(skill=describe(room.public_url, self._port, world.atlas.half))
             case queries.OpenPreview(agent_id=agent_id):
                 return _ok(url=views.preview_url(room, agent_id))
             case queries.MoltbookList():

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ..primitives.ids import AgentId
-from .model import CONTENT_CUT, TITLE_CUT, Colour, Key, LongText, Sanction, Skill, SomeText
+from .model import CONTENT_CUT, TITLE_CUT, AnyColour, Key, LongText, Sanction, Skill, SomeText
 
 Action = Literal["walk", "idle", "wave", "pinch", "talk", "dance", "backflip", "spin"]
 Emote = Literal["happy", "thinking", "surprised", "laugh"]
@@ -39,13 +39,16 @@ class Register(Command, frozen=True, tag="register"):
     pubkey: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
     bio: LongText | UnsetType = UNSET
     capabilities: tuple[LongText, ...] | UnsetType = UNSET
-    color: Colour | UnsetType = UNSET
+    #: Kept as ``#rrggbb``.
+    color: AnyColour | UnsetType = UNSET
     skills: tuple[Skill, ...] | UnsetType = UNSET
     avatar: LongText | UnsetType = UNSET
+    #: What it is good at, in a word: a capability, and the skill of each workstation that it begins like.
+    type: LongText | UnsetType = UNSET
 
 
 class WorldMove(Command, frozen=True, tag="world-move"):
-    """Stand at a point at once."""
+    """Stand at a point at once; a `y` above or below the world is cut."""
 
     agent_id: AgentId
     x: float = 0.0

@@ -30,6 +30,10 @@ CONTENT_CUT = 2000
 
 Key = AgentId
 Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}\\Z")]
+#: A colour as it comes; see `text.colours`.
+AnyColour = Annotated[
+    str, Meta(max_length=64, description="a colour of CSS: a name, #rgb, #rrggbb, rgb(), hsl(), hwb() …")
+]
 #: A text that is cut, not refused; this only bounds what a cut has to read.
 LongText = Annotated[str, Meta(max_length=65_536)]
 SomeText = Annotated[str, Meta(min_length=1, max_length=65_536)]

@@ -269,7 +269,7 @@ def _crossings(rings: Sequence[_Ring], half: float) -> list[Point]:
 
 
 class Grid:
-    """The square cut into cells, to find who may be within `radius` of whom.
+    """The square cut into cells, to find who may be within `radius` of whom, along x and along z.
 
     Cells are numbered 0 … count-1; a point outside the bounds counts to the nearest border
     cell, which never brings two points further apart than they are.
@@ -280,17 +280,15 @@ class Grid:
         self.side = max(1, ceil(2 * half / cell))
         self.count = self.side * self.side
         self._near: dict[int, tuple[int, ...]] = {}
-        # One millionth more than the radius: points on a border may round to either side.
-        span, limit = ceil(radius / cell) + 1, radius + 1e-6
-        gaps = [(k, max(0, abs(k) - 1) * cell) for k in range(-span, span + 1)]
-        self._offsets = [(dx, dz) for dz, gz in gaps for dx, gx in gaps if hypot(gx, gz) <= limit]
+        span = range(-ceil(radius / cell), ceil(radius / cell) + 1)
+        self._offsets = [(dx, dz) for dz in span for dx in span]
 
     def cell(self, x: float, z: float) -> int:
         """The number of the cell that holds the point."""
         return self._line(z) * self.side + self._line(x)
 
     def near(self, cell: int) -> tuple[int, ...]:
-        """Every cell, in order, with a point that may be within `radius` of a point of `cell`."""
+        """Every cell, in order, of the square around `cell`: all that is within `radius` of its points is there."""
         found = self._near.get(cell)
         if found is None:
             row, column = divmod(cell, self.side)

@@ -13,7 +13,7 @@ from realmd.protocol.describe import VERSION, describe
 from realmd.world.commands import COMMANDS
 from realmd.world.queries import QUERIES
 
-SKILL = describe("http://realm.example/ipc", 18800)
+SKILL = describe("http://realm.example", 18800, 50.0)
 COMMANDS_SHOWN: dict[str, Any] = SKILL["commands"]
 #: Commands and arguments that clients of the old server know.
 CLASSIC = {
@@ -61,7 +61,12 @@ def test_the_skill_says_what_it_is_and_where_to_send_commands() -> None:
         "name": "world-room",
         "version": VERSION,
         "description": SKILL["description"],
-        "ipc": {"transport": "http", "endpoint": "http://realm.example/ipc", "defaultPort": 18800},
+        "ipc": {
+            "transport": "http",
+            "endpoint": "/ipc",
+            "defaultPort": 18800,
+            "url": "http://realm.example/ipc",
+        },
     }
     assert json.loads(json.dumps(SKILL)) == SKILL
 
@@ -83,7 +88,7 @@ def test_what_is_described_is_what_is_demanded(name: str) -> None:
     """A required argument is required, a choice is a choice, a length is a length."""
     shown = COMMANDS_SHOWN[name]
     needed = {arg: right(one) for arg, one in shown["args"].items() if one.get("required")}
-    assert shown.get("requiresAgent", False) == ("agentId" in needed)
+    assert shown.get("requiresAgent", False) == ("agentId" in needed and name != "register")
     assert decodes(name, needed)
     for arg in needed:
         assert not decodes(name, {key: value for key, value in needed.items() if key != arg}), arg
@@ -93,6 +98,10 @@ def test_what_is_described_is_what_is_demanded(name: str) -> None:
         if "enum" in one:
             assert all(decodes(name, {**needed, arg: choice}) for choice in one["enum"]), arg
             assert not decodes(name, {**needed, arg: "neither"}), arg
+        elif arg == "color":
+            assert "CSS" in one["description"]
+            assert decodes(name, {**needed, arg: "rebeccapurple"})
+            assert not decodes(name, {**needed, arg: "a" * 8})
         elif "maxLength" in one:
             assert decodes(name, {**needed, arg: "a" * one["maxLength"]}), arg
             assert not decodes(name, {**needed, arg: "a" * (one["maxLength"] + 1)}), arg

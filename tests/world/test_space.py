@@ -190,7 +190,7 @@ def test_far_cells_are_not_near() -> None:
     assert grid.count == 100
     assert grid.cell(-50, -50) == 0
     assert grid.cell(50, 50) == grid.cell(999, 999) == 99
-    assert len(grid.near(0)) == 28
+    assert len(grid.near(0)) == 25
     assert 99 not in grid.near(0)
 
 

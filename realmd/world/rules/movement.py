@@ -28,14 +28,13 @@ NEAR: Final = 3.0
 @rule(commands.WorldMove)
 def move(world: State, command: commands.WorldMove, caller: Caller) -> Iterator[events.Event]:
     _check_ground(world, command.x, command.z)
-    if not (abs(command.y) <= world.atlas.half and math.isfinite(command.rotation)):
+    if not (math.isfinite(command.y) and math.isfinite(command.rotation)):
         raise Refused("out_of_bounds")
+    y = max(-world.atlas.half, min(command.y, world.atlas.half))  # nobody stands there, and nobody is hurt
     yield from ensure_present(world, command.agent_id, caller)
     was = world.tables.bodies[command.agent_id]
     action = was.action if was.walk is None else "idle"
-    body = Body(
-        was.agent_id, command.x, command.z, command.y, command.rotation, world.now, action, was.player
-    )
+    body = Body(was.agent_id, command.x, command.z, y, command.rotation, world.now, action, was.player)
     yield from release_if_away(world, body)
     world.walking.discard(was.agent_id)
     world.place(body)

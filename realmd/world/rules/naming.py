@@ -27,6 +27,7 @@ from ..model import (
 )
 from ..state import State
 from ..text.clean import Cleaner
+from ..text.colours import hexadecimal
 from ..text.leaks import mask_leaks
 from ..text.visible import has_ink, on_one_line
 
@@ -61,11 +62,22 @@ def described(world: State, command: commands.Register, old: Profile | None) -> 
         given["capabilities"] = tuple(
             line(one, CAPABILITY_CUT) for one in command.capabilities[:CAPABILITIES]
         )
+    if command.type is not UNSET and (word := line(command.type, CAPABILITY_CUT)):
+        known = given.get("capabilities", old.capabilities if old is not None else ())
+        given["capabilities"] = _with_trade(world, known, word)
     if command.skills is not UNSET:
         given["skills"] = skills_in(world.cleaner, command.skills)
-    if command.color is not UNSET:
-        given["color"] = command.color
+    if isinstance(command.color, str) and (colour := hexadecimal(command.color)):
+        given["color"] = colour
     return given
+
+
+def _with_trade(world: State, known: tuple[str, ...], word: str) -> tuple[str, ...]:
+    """`known` with the `word`, and with the skills of workstations whose trade it is: deploy, deployment."""
+    stem = word.lower().removesuffix("e")  # trade, trading
+    skills = {station.skill for station in world.atlas.workstations.values()}
+    meant = sorted(skill for skill in skills if len(stem) > 3 and skill.startswith(stem))
+    return tuple(dict.fromkeys((word, *meant, *known)))[:CAPABILITIES]
 
 
 def skills_in(cleaner: Cleaner, declared: tuple[Skill, ...]) -> tuple[Skill, ...]:
