@@ -286,7 +286,7 @@ def http(ground: Ground, front: Front, sockets: Sockets, watch: Watch) -> Doors:
     pages = {
         **reports.pages(health.report, status.report, status.badge, ground.metrics.render, CONTENT_TYPE),
         **sockets.page.pages(),
-        **reports.board(config.board.upstream, reactor),
+        **reports.elsewhere(config.board.upstream, config.plugins.upstream, reactor),
         **nostr.pages(bridge, config.nostr.nip05),
     }
     door = Door(

@@ -10,10 +10,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from realmd.runtime.plugins import MAX_FILE, MAX_PLUGINS, MAX_SKILLS, read
+from realmd.runtime.plugins import MAX_ENTRIES, MAX_FILE, MAX_PLUGINS, MAX_SKILLS, entries, read
 
 GOOD = {"name": "Good", "version": "1.2.3", "description": "Does good."}
-LISTED = {"id": "good", **GOOD, "skills": []}
+LISTED = {
+    "id": "good", **GOOD, "skills": [], "author": "openclaw", "tags": ["plugin"], "source": "local",
+    "pluginName": "Good",
+}  # fmt: skip
+
+
+def undated(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was found, without when each manifest was last written."""
+    return [{key: value for key, value in plugin.items() if key != "publishedAt"} for plugin in found]
 
 
 def put(path: Path, content: Any) -> Path:
@@ -65,6 +73,21 @@ def test_skills(tmp_path: Path) -> None:
     assert wrong == []
 
 
+def test_a_skill_is_an_entry_of_its_own(tmp_path: Path) -> None:
+    """Under its plugin's name and its own, as ever; of too many, those beyond are told with their plugin only."""
+    put(tmp_path / "p" / "openclaw.plugin.json", {"name": "sea", "version": "1", "skills": ["a", "b"]})
+    put(tmp_path / "p" / "a" / "skill.json", {"name": "swim", "description": "Swims.", "version": "7"})
+    put(tmp_path / "p" / "b" / "SKILL.md", "---\nname: dive\n---\n")
+    found = {entry["id"]: entry for entry in entries(read(tmp_path)[0])}
+    assert [(key, one["version"], one["tags"], one["pluginName"]) for key, one in found.items()] == [
+        ("p", "1", ["plugin"], "sea"),
+        ("sea/swim", "7", ["skill", "sea"], "sea"), ("sea/dive", "1", ["skill", "sea"], "sea"),
+    ]  # fmt: skip
+    assert (found["sea/swim"]["description"], found["sea/swim"]["author"]) == ("Swims.", "openclaw")
+    skills = [{"id": "s", "name": f"s{n}", "description": ""} for n in range(MAX_ENTRIES)]
+    assert len(entries([{**found["p"], "skills": skills}])) == MAX_ENTRIES
+
+
 BROKEN: dict[str, Any] = {
     "no json": "{",
     "a list": "[]",
@@ -88,7 +111,7 @@ def test_a_broken_manifest(tmp_path: Path, content: Any) -> None:
     put(tmp_path / "good" / "openclaw.plugin.json", GOOD)
     put(tmp_path / "other" / "skill.json", {"name": "Secret"})
     found, (sentence,) = read(tmp_path)
-    assert found == [LISTED]
+    assert undated(found) == [LISTED]
     assert sentence.startswith(f"{broken}: ")
 
 
@@ -100,7 +123,7 @@ def test_a_broken_skill(tmp_path: Path, name: str, content: Any) -> None:
     put(tmp_path / "broken" / "s" / name, content)
     put(tmp_path / "good" / "openclaw.plugin.json", GOOD)
     found, wrong = read(tmp_path)
-    assert (found, len(wrong)) == ([LISTED], 1)
+    assert (undated(found), len(wrong)) == ([LISTED], 1)
 
 
 def test_a_folder_whose_name_nobody_could_be_told(tmp_path: Path) -> None:
@@ -109,7 +132,7 @@ def test_a_folder_whose_name_nobody_could_be_told(tmp_path: Path) -> None:
     (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")) / "openclaw.plugin.json").write_text("{}")
     put(tmp_path / "good" / "openclaw.plugin.json", GOOD)
     found, wrong = read(tmp_path)
-    assert found == [LISTED]
+    assert undated(found) == [LISTED]
     msgspec.json.encode([found, wrong])
 
 

@@ -1,4 +1,4 @@
-"""GET /api/moltbook/feed from another site: fetched at most once at a time, and kept for a while."""
+"""A list of another site, passed on: the board, the catalogue; fetched once at a time, kept for a while."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
@@ -24,7 +25,7 @@ PATIENCE: Final = 5.0
 KEPT: Final = 30.0
 KEPT_FAILURE: Final = 5.0
 MOST_BYTES: Final = 1_048_576
-#: Posts of it that are passed on; the old page asked for 20.
+#: Entries of it that are passed on; the old page asked for 20.
 SHOWN: Final = 50
 
 
@@ -32,12 +33,27 @@ class Unreachable(Exception):
     """The upstream gave no feed; the text says why."""
 
 
+class Kind(Struct, frozen=True):
+    """What is passed on: its name, what one entry is called, where the list is, and the answer made of it."""
+
+    name: str
+    entries: str
+    lists: tuple[str, ...]
+    shown: Callable[[list[Any]], dict[str, Any]]
+
+
+POSTS: Final = Kind("board feed", "posts", ("posts",), lambda posts: {"posts": posts})
+
+
 class Feed:
-    """The posts that `upstream` (http:// or https://) publishes: ``{"posts": […]}`` or a bare list."""
+    """What `upstream` (http:// or https://) publishes: an object with the list in it, or a bare list."""
 
     log = Logger()
 
-    def __init__(self, upstream: str, clock: IReactorTime, agent: IAgent | None = None) -> None:
+    def __init__(
+        self, upstream: str, clock: IReactorTime, agent: IAgent | None = None, kind: Kind = POSTS
+    ) -> None:
+        self._kind = kind
         self._upstream = upstream.encode()
         self._clock = clock
         self._agent = agent or Agent(clock, connectTimeout=PATIENCE)
@@ -47,16 +63,22 @@ class Feed:
 
     def pages(self) -> dict[bytes, Callable[[Request], None]]:
         """Path → handler, for the HTTP door; nothing without an upstream."""
-        return {b"/api/moltbook/feed": self._feed} if self._upstream else {}
+        return {b"/api/moltbook/feed": self.tell} if self._upstream else {}
 
-    def _feed(self, request: Request) -> None:
+    @property
+    def asked(self) -> bool:
+        """Whether somebody waits for it."""
+        return bool(self._waiting)
+
+    def tell(self, request: Request) -> None:
+        """Answer `request` with what is kept, or when the upstream has answered."""
         if self._clock.seconds() < self._until:
             request.answer(*self._answer)
             return
         self._waiting.append(request)
         if len(self._waiting) == 1:
             Deferred.fromCoroutine(self._renew()).addErrback(
-                lambda failure: self.log.failure("board feed failed", failure=failure)
+                lambda failure: self.log.failure(f"{self._kind.name} failed", failure=failure)
             )
 
     async def _renew(self) -> None:
@@ -64,12 +86,12 @@ class Feed:
         late = Failure(Unreachable("ETIMEDOUT: no answer in time"))
         fetching.addTimeout(PATIENCE, self._clock, lambda *_: late)
         try:
-            posts = ((str(number), post) for number, post in enumerate(await fetching))
-            self._answer = {"ok": True, "posts": page("posts", posts, SHOWN)["posts"]}, 200
+            entries = ((str(number), entry) for number, entry in enumerate(await fetching))
+            self._answer = {"ok": True, **self._kind.shown(page("list", entries, SHOWN)["list"])}, 200
             kept = KEPT
         except Exception as error:
             cause = str(error) if isinstance(error, Unreachable) else name_of(error)
-            self.log.warn("board feed unavailable cause={cause}", cause=cause)
+            self.log.warn(f"{self._kind.name} unavailable cause={{cause}}", cause=cause)
             self._answer = {"ok": False, "error": f"Upstream feed unavailable: {cause}"}, 502
             kept = KEPT_FAILURE
         self._until = self._clock.seconds() + kept
@@ -89,10 +111,11 @@ class Feed:
             feed = msgspec.json.decode(text)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             raise Unreachable("it answered no JSON") from None
-        posts = feed.get("posts") if isinstance(feed, dict) else feed
-        if not isinstance(posts, list):
-            raise Unreachable("it answered no list of posts")
-        return posts
+        found = [feed.get(name) for name in self._kind.lists] if isinstance(feed, dict) else [feed]
+        for entries in found:
+            if isinstance(entries, list):
+                return entries
+        raise Unreachable(f"it answered no list of {self._kind.entries}")
 
 
 class Body(Protocol):

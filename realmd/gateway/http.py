@@ -106,7 +106,7 @@ class Door:
                 request.line.close_after()
                 request.header(b"connection", b"close")
             code = {"code": fault.code} if fault.code else {}
-            request.answer({"error": str(fault), **code}, fault.status)
+            request.answer({**wrong(request, str(fault), fault.status), **code}, fault.status)
         except Exception:
             self.failed += 1
             self.log.failure("request failed path={path}", path=request.path.decode("ascii", "replace"))
@@ -138,7 +138,7 @@ class Door:
         def reply(answer: Answer) -> None:
             if answer.fault:
                 self.faults += 1
-                request.answer({"error": answer.fields["error"]}, 400)
+                request.answer(wrong(request, answer.fields["error"], 400), 400)
             else:
                 code = answer.fields.get("code")
                 if code in PASSING:
@@ -222,6 +222,17 @@ class Door:
     def _unknown(self, request: Request) -> None:
         self.guard.offences.note("path", "http", request.peer.address)
         request.answer({"error": "Not found"}, 404)
+
+
+def wrong(request: Request, text: str, status: int) -> dict[str, Any]:
+    """What is said of a request that is wrong in itself, as old clients know it.
+
+    Over REST with `ok`; of a command in the words of JavaScript, in which an error says that it is one.
+    """
+    if request.path.startswith(b"/api/clawhub/"):
+        return {"ok": False, "error": text}
+    command = request.head.method == b"POST" and request.path in (b"/ipc", b"/")
+    return {"error": f"Error: {text}" if command and status == 400 else text}
 
 
 #: Refusals that pass by themselves.

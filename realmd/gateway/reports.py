@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from .request import Handler, Request
 
 SVG: Final = b"image/svg+xml; charset=utf-8"
+BROWSE: Final = b"/api/clawhub/browse"
 
 
 Report = Callable[[], dict[str, Any]]
@@ -47,11 +48,21 @@ def pages(
     }
 
 
-def board(upstream: str, clock: IReactorTime) -> dict[bytes, Handler]:
-    """The pages of the board's upstream, if there is one."""
-    if not upstream:
-        return {}
-    # Not at the top: it loads Twisted's HTTP client.
-    from .feed import Feed
+def elsewhere(board: str, catalogue: str, clock: IReactorTime) -> dict[bytes, Handler]:
+    """The pages that other sites fill: the board, if it has an upstream, and the catalogue to browse."""
+    found: dict[bytes, Handler] = {BROWSE: _nothing}
+    # Not at the top: they load Twisted's HTTP client.
+    if board:
+        from .feed import Feed
 
-    return Feed(upstream, clock).pages()
+        found |= Feed(board, clock).pages()
+    if catalogue:
+        from .browse import Browse
+
+        found[BROWSE] = Browse(catalogue, clock).tell
+    return found
+
+
+def _nothing(request: Request) -> None:
+    """What there is to browse where no site is configured."""
+    request.answer({"ok": True, "data": {"items": []}})

@@ -30,7 +30,6 @@ REFUSALS: dict[str, str] = {
     "profile_too_large": "With that, the profile would be longer than it may be; see the limits.",
     "too_long": "That payload is longer than a message may be.",
     "inbox_full": "The receiver has too many open requests; try again later.",
-    "already_installed": "This plugin is installed already.",
     "not_installed": "This plugin is not installed.",
     "plugin_taken": "This plugin, or one whose id looks like this, is another's; only who published it may.",
     "not_installer": "Another agent installed this plugin; only it, or the operator, may take it out.",

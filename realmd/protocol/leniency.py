@@ -57,7 +57,7 @@ _any: Final = msgspec.json.Decoder()
 
 
 def _given(struct: type, value: Any) -> Any:
-    """`value` without the fields of `struct`, and of structs in lists in it, that are null and need not be there."""
+    """`value` without what is null and need not be there, of `struct` and of structs in lists in it."""
     if not isinstance(value, dict):
         return value
     optional, inner = _fields(struct)
@@ -70,7 +70,7 @@ def _given(struct: type, value: Any) -> Any:
 
 @lru_cache(256)
 def _fields(struct: type) -> tuple[frozenset[str], dict[str, type]]:
-    """The names of the fields that are optional, and of those that hold lists of structs, with their struct."""
+    """The names of the fields that are optional, and name → struct of those that are lists of structs."""
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)
     optional = frozenset(field.encode_name for field in info.fields if not field.required)

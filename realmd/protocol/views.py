@@ -13,7 +13,7 @@ from msgspec import Struct, to_builtins
 from ..primitives.errors import Fault
 from ..world import commands, events, queries
 from ..world.engine import Masked, World
-from ..world.model import Profile
+from ..world.model import ID_CUT, Plugin, Profile
 from .encode import place_of
 from .paging import NO_CURSOR, POST, numbers, page
 
@@ -51,6 +51,8 @@ def invite(world: World, room: Room) -> dict[str, Any]:
         "name": room.name,
         "relays": list(room.relays),
         "channelId": room.channel_id,
+        "url": room.public_url,
+        "publicUrl": room.public_url,
         "agents": world.seats_taken(),
         "maxAgents": world.limits.max_agents,
     }
@@ -164,10 +166,15 @@ def reply(world: World, room: Room, command: commands.Command, happened: tuple[A
         case commands.AgentRequest():
             answer["requestId"] = durable[-1].request_id
         case commands.ClawhubPublish():
-            answer["skill"] = durable[0].plugin
-        case commands.ClawhubInstall():
-            answer["installed"] = durable[-1].installed
+            answer["skill"] = _published(durable[0].plugin)
+        case commands.ClawhubInstall(skill_id=skill_id):
+            answer["installed"] = world.tables.installed.get(world.cleaner.line(skill_id, ID_CUT))
     return answer
+
+
+def _published(plugin: Plugin) -> dict[str, Any]:
+    """A published plugin as clients know it; `author` is "unknown" where no agent published it."""
+    return {**to_builtins(plugin), "author": plugin.author or "unknown", "source": "registry"}
 
 
 def plugins(world: World, found: list[dict[str, Any]], query: queries.ClawhubList) -> dict[str, Any]:
@@ -175,7 +182,7 @@ def plugins(world: World, found: list[dict[str, Any]], query: queries.ClawhubLis
     published = world.tables.plugins
     lying = {entry["id"]: entry for entry in found}
     entries = (
-        (key, {**(lying.get(key) or to_builtins(published[key])), "installed": key in world.tables.installed})
+        (key, {**(lying.get(key) or _published(published[key])), "installed": key in world.tables.installed})
         for key in sorted({*published, *lying})
         if key > query.after
     )

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from ..world.commands import CatalogueFound
 from .intake import Intake
-from .plugins import read
+from .plugins import entries, read
 
 
 class Catalogue:
@@ -32,7 +32,8 @@ class Catalogue:
         return None if self._folder is None else Deferred.fromCoroutine(self._scan(self._folder))
 
     async def _scan(self, folder: Path) -> None:
-        found, wrong = await deferToThread(read, folder)
+        plugins, wrong = await deferToThread(read, folder)
+        found = entries(plugins)
         if wrong != self._wrong:
             for sentence in wrong:
                 self.log.warn("plugin cannot be read {sentence}", sentence=sentence)

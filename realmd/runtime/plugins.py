@@ -16,6 +16,8 @@ from msgspec import Struct
 MAX_PLUGINS: Final = 500
 MAX_SKILLS: Final = 50
 MAX_FILE: Final = 65_536
+#: Entries of the catalogue, plugins and skills; skills beyond are told with their plugin only.
+MAX_ENTRIES: Final = 1500
 #: Longer texts are cut, as long as a published plugin's may be.
 MAX_KEY: Final = 64
 MAX_NAME: Final = 100
@@ -34,6 +36,7 @@ class _Manifest(Struct):
 class _Skill(Struct):
     name: str = ""
     description: str = ""
+    version: str = ""
 
 
 def read(directory: Path) -> tuple[list[dict[str, Any]], list[str]]:
@@ -57,6 +60,21 @@ def read(directory: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return found, wrong
 
 
+def entries(plugins: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The plugins, and each of their skills under the id that it has always had: `<plugin's name>/<its name>`."""
+    found = {plugin["id"]: plugin for plugin in plugins}
+    for plugin in plugins:
+        for skill in plugin["skills"]:
+            entry = {
+                **skill, "id": f"{plugin['name']}/{skill['name']}"[:MAX_KEY],
+                "version": skill.get("version", plugin["version"]), "tags": ["skill", plugin["name"]],
+                **{name: plugin[name] for name in ("author", "publishedAt", "source", "pluginName")},
+            }  # fmt: skip
+            if len(found) < MAX_ENTRIES:
+                found.setdefault(entry["id"], entry)
+    return [*found.values()]
+
+
 def _plugin(home: Path, path: Path) -> dict[str, Any]:
     home.name.encode()  # a name that is not UTF-8 cannot be told
     manifest = msgspec.json.decode(_text(path), type=_Manifest)
@@ -67,6 +85,11 @@ def _plugin(home: Path, path: Path) -> dict[str, Any]:
         "version": manifest.version[:MAX_VERSION],
         "description": manifest.description[:MAX_TEXT],
         "skills": [skill for skill in skills if skill is not None],
+        "author": "openclaw",
+        "tags": ["plugin"],
+        "publishedAt": int(path.stat().st_mtime * 1000),
+        "source": "local",
+        "pluginName": manifest.name[:MAX_NAME] or home.name[:MAX_KEY],
     }
 
 
@@ -84,6 +107,7 @@ def _skill(home: Path, folder: Path) -> dict[str, str] | None:
         "id": folder.name[:MAX_KEY],
         "name": skill.name[:MAX_NAME] or folder.name[:MAX_KEY],
         "description": skill.description[:MAX_TEXT],
+        **({"version": skill.version[:MAX_VERSION]} if skill.version else {}),
     }
 
 

@@ -23,7 +23,7 @@ from ..protocol.paging import MOMENT, entries_of, fitting, numbers
 from ..storage.interface import IStore, StorageError
 from ..world import queries
 from ..world.caller import Caller
-from ..world.commands import Command, Delegate, Heard, Register, SetOwner, TokenRotate
+from ..world.commands import ClawhubInstall, Command, Delegate, Heard, Register, SetOwner, TokenRotate
 from ..world.engine import Outcome, World
 from ..world.rules import sanctions
 from ..world.rules.authority import objection
@@ -99,7 +99,8 @@ class Realm:
     def answer(self, command: Command, outcome: Outcome, caller: Caller) -> Answer:
         """The answer to a command that had this outcome."""
         if isinstance(outcome, Rejection):
-            return refusal(outcome)
+            unknown = isinstance(command, ClawhubInstall) and outcome.code == "not_found"
+            return replace(refusal(outcome), fault=True) if unknown else refusal(outcome)
         fields = views.reply(self.world, self.room, command, outcome)
         if isinstance(command, Register | TokenRotate) and command.agent_id in caller.serials:
             fields["token"] = self._credentials.issue(command.agent_id, caller.serials[command.agent_id])

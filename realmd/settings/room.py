@@ -99,6 +99,14 @@ class Plugins(Section, frozen=True):
         ),
     ] = "~/.openclaw"
     rescan_s: Annotated[Seconds, Meta(description="How often it is read again.")] = 60.0
+    upstream: Annotated[
+        str,
+        Meta(
+            pattern=WEB,
+            description="Catalogue of another site that /api/clawhub/browse shows, its API; empty: none.",
+            extra=AN_ADDRESS,
+        ),
+    ] = ""
 
     @property
     def folder(self) -> Path | None:

@@ -163,12 +163,15 @@ class ClawhubPublish(Command, frozen=True, tag="clawhub-publish"):
     agent_id: AgentId | None = None
     description: LongText = ""
     author: LongText = ""
-    version: LongText = "1.0.0"
+    version: LongText = "0.1.0"
     tags: tuple[LongText, ...] = ()
 
 
 class ClawhubInstall(Command, frozen=True, tag="clawhub-install"):
-    """Mark a plugin of the catalogue as installed in this room, or take the version that is new since."""
+    """Mark a plugin of the catalogue as installed in this room, or take the version that is new since.
+
+    What is installed already stays as it is.
+    """
 
     stranger: ClassVar[bool] = True
     skill_id: SomeText

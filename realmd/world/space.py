@@ -288,7 +288,7 @@ class Grid:
         return self._line(z) * self.side + self._line(x)
 
     def near(self, cell: int) -> tuple[int, ...]:
-        """Every cell, in order, of the square around `cell`: all that is within `radius` of its points is there."""
+        """Every cell, in order, of the square around `cell`: what is within `radius` of it is in them."""
         found = self._near.get(cell)
         if found is None:
             row, column = divmod(cell, self.side)

@@ -98,7 +98,7 @@ async def test_no_more_than_200_events_at_once(tmp_path: Path) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_the_catalogue_holds_what_the_plugin_folders_hold(tmp_path: Path) -> None:
-    """Plugins on this machine are listed with their skills, and can be installed."""
+    """Plugins on this machine are listed with their skills, and both can be installed, by the ids of old."""
     skill = tmp_path / "plugins" / "lantern" / "plugin" / "skills" / "glow"
     skill.mkdir(parents=True)
     manifest = {"name": "Lantern", "version": "0.3.0", "description": "Light", "skills": ["skills/glow"]}
@@ -114,12 +114,18 @@ async def test_the_catalogue_holds_what_the_plugin_folders_hold(tmp_path: Path) 
             "version": "0.3.0",
             "description": "Light",
             "skills": [glow],
+            "tags": ["plugin"],
         }
-        assert listed == [{**lantern, "installed": False}]
+        known = {"author": "openclaw", "source": "local", "pluginName": "Lantern"}
+        old = {**glow, "id": "Lantern/Glow", "version": "0.3.0", "tags": ["skill", "Lantern"]}
+        assert [plugin.pop("publishedAt") > 1_600_000_000_000 for plugin in listed] == [True, True]
+        assert listed == [{**one, **known, "installed": False} for one in (old, lantern)]
         while not (answer := await realm.ipc("clawhub-install", skillId="lantern"))["ok"]:
             pass  # the world hears of them with the next tick
         assert answer["installed"]["version"] == "0.3.0"
-        assert (await realm.ipc("clawhub-list"))["skills"] == [{**lantern, "installed": True}]
+        assert (await realm.ipc("clawhub-install", skillId="Lantern/Glow"))["ok"]
+        listed = (await realm.ipc("clawhub-list"))["skills"]
+        assert [(one["id"], one["installed"]) for one in listed] == [("Lantern/Glow", True), ("lantern", True)]
 
 
 @pytest_twisted.ensureDeferred

@@ -47,7 +47,8 @@ def test_a_plugin_is_published_installed_and_taken_out() -> None:
     assert refusal(world, c.ClawhubUninstall(skill_id="maps")) == "not_installed"
     (installed,) = done(world, c.ClawhubInstall(skill_id="maps"), T0 + 1)
     assert installed.installed == world.tables.installed["maps"] == Installed("maps", "1.1.0", T0 + 1)
-    assert refusal(world, c.ClawhubInstall(skill_id="maps")) == "already_installed"
+    assert done(world, c.ClawhubInstall(skill_id="maps"), T0 + 2) == ()
+    assert world.tables.installed["maps"].installed_at == T0 + 1
     (again,) = done(world, c.ClawhubPublish(id="maps", name="Maps", version="2"))
     assert (again.plugin.version, len(world.tables.plugins)) == ("2", 1)
     done(world, c.ClawhubUninstall(skill_id="maps"))
@@ -78,7 +79,8 @@ def test_a_new_version_is_told_to_who_installed_it_and_waits_for_it() -> None:
     assert (told.to_agent_id, told.version, told.installed_version) == ("bob", "2", "1")
     assert world.tables.installed["maps"].version == "1"
     for other in ("ann", "cid", None):
-        assert refusal(world, c.ClawhubInstall(agent_id=other, skill_id="maps")) == "already_installed"
+        assert done(world, c.ClawhubInstall(agent_id=other, skill_id="maps")) == ()
+        assert world.tables.installed["maps"] == Installed("maps", "1", T0, "bob")
         assert refusal(world, c.ClawhubUninstall(agent_id=other, skill_id="maps")) == "not_installer"
     done(world, c.ClawhubInstall(agent_id="bob", skill_id="maps"), T0 + 1)
     assert world.tables.installed["maps"] == Installed("maps", "2", T0 + 1, "bob")

@@ -77,6 +77,7 @@ def listing(world: WorldListing) -> dict[str, Any]:
         "pubkey": world.pubkey,
         "npub": bech32.encode("npub", bytes.fromhex(world.pubkey)),
         "url": world.url,
+        "publicUrl": world.url,
         "relays": world.relays,
         "agents": world.agents,
         "maxAgents": world.seats,

@@ -76,10 +76,10 @@ def install(world: State, command: commands.ClawhubInstall, caller: Caller) -> I
     known = world.tables.plugins.get(skill_id)
     version = world.catalogue.get(skill_id) or (known.version if known else None)
     if version is None:
-        raise Refused("not_found")
+        raise Refused("not_found", "skill not found")
     there = world.tables.installed.get(skill_id)
     if there is not None and (there.version == version or there.installed_by != installer):
-        raise Refused("already_installed")
+        return
     if there is None:
         own = sum(1 for other in world.tables.installed.values() if other.installed_by == installer)
         _need_room(world, world.tables.installed, own, installer)

@@ -1,6 +1,6 @@
 """Colours as CSS writes them (CSS Color Module Level 4) → ``#rrggbb``, the one way in which they are kept.
 
-Names, hexadecimal notation, rgb(), hsl() and hwb(), old and new spelling; what is said of opacity is left out.
+Names, hexadecimal notation, rgb(), hsl() and hwb(), old and new spelling; opacity is left out.
 """
 
 from __future__ import annotations
