@@ -130,7 +130,10 @@ class FakeStore:
         self.asked.append(("history", since, after, limit))
         return succeed(self._bodies(lambda e: e.to_agent_id is None, since, after, limit))
 
-    def inbox(self, agent_id: str, since: int, limit: int, after: int | None = None) -> Deferred[list[bytes]]:
+    def inbox(
+        self, agent_id: str, since: int, limit: int, after: int | None = None, received: bool = False,
+        peer: str | None = None,
+    ) -> Deferred[list[bytes]]:  # fmt: skip
         self.asked.append(("inbox", agent_id, since, limit))
         if not self.well:
             return _failed()

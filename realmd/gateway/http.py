@@ -67,6 +67,8 @@ class Door:
             b"/api/moltbook/feed": self._listed(queries.MoltbookList),
             b"/api/clawhub/skills": self._listed(queries.ClawhubList),
             b"/api/clawhub/installed": self._listed(queries.ClawhubInstalled),
+            b"/api/a2a/inbox": self._listed(queries.AgentInbox, received=True),
+            b"/api/a2a/conversation": self._conversation,
             b"/ws": self._upgrade,
             **pages,
         }
@@ -161,7 +163,18 @@ class Door:
 
         self._serve(request, decode_ask(command, request.body or b"{}"), reply)
 
-    def _listed(self, kind: type[queries.Query]) -> Handler:
+    def _conversation(self, request: Request) -> None:
+        """Between `agent1` and `agent2`, for who speaks for either."""
+        asked = parse_qs(request.head.target.partition(b"?")[2])
+        one, other = (asked.get(name, [b""])[0].decode("utf-8", "replace") for name in (b"agent1", b"agent2"))
+        if not (one and other):
+            raise Fault("agent1 and agent2 required")
+        serials = self._callers.of(request).serials
+        if other in serials and one not in serials:
+            one, other = other, one
+        self._listed(queries.AgentConversation, agentId=one, toAgentId=other)(request)
+
+    def _listed(self, kind: type[queries.Query], **fixed: Any) -> Handler:
         """A query whose arguments are in the address."""
 
         def handle(request: Request) -> None:
@@ -173,7 +186,7 @@ class Door:
                 key.decode("ascii", "replace"): values[0].decode("utf-8", "replace")
                 for key, values in asked.items()
             }
-            named = {key: given[key] for key in kind.__struct_encode_fields__ if key in given}
+            named = {key: given[key] for key in kind.__struct_encode_fields__ if key in given} | fixed
             try:
                 query = msgspec.convert(named, kind, strict=False)
             except msgspec.ValidationError as error:
@@ -229,7 +242,7 @@ def wrong(request: Request, text: str, status: int) -> dict[str, Any]:
 
     Over REST with `ok`; of a command in the words of JavaScript, in which an error says that it is one.
     """
-    if request.path.startswith(b"/api/clawhub/"):
+    if request.path.startswith((b"/api/clawhub/", b"/api/a2a/")):
         return {"ok": False, "error": text}
     command = request.head.method == b"POST" and request.path in (b"/ipc", b"/")
     return {"error": f"Error: {text}" if command and status == 400 else text}

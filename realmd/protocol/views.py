@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 from msgspec import Struct, to_builtins
 
 from ..primitives.errors import Fault
 from ..world import commands, events, queries
 from ..world.engine import Masked, World
 from ..world.model import ID_CUT, Plugin, Profile
-from .encode import place_of
+from .encode import encode, place_of
 from .paging import NO_CURSOR, POST, numbers, page
 
 
@@ -163,8 +164,10 @@ def reply(world: World, room: Room, command: commands.Command, happened: tuple[A
             answer |= {k: v for k, v in whereabouts(world, agent_id).items() if k == "walkingTo"}
         case commands.MoltbookPost():
             answer["post"] = world.tables.posts.get(durable[-1].post_id)
+        case commands.AgentMessage() | commands.AgentRespond():
+            answer["messageId"] = f"m{durable[-1].seq}"
         case commands.AgentRequest():
-            answer["requestId"] = durable[-1].request_id
+            answer["requestId"] = answer["messageId"] = durable[-1].request_id
         case commands.ClawhubPublish():
             answer["skill"] = _published(durable[0].plugin)
         case commands.ClawhubInstall(skill_id=skill_id):
@@ -175,6 +178,41 @@ def reply(world: World, room: Room, command: commands.Command, happened: tuple[A
 def _published(plugin: Plugin) -> dict[str, Any]:
     """A published plugin as clients know it; `author` is "unknown" where no agent published it."""
     return {**to_builtins(plugin), "author": plugin.author or "unknown", "source": "registry"}
+
+
+class Told(Struct, rename="camel"):
+    """What is read of a private event to list it as a letter."""
+
+    world_type: str
+    agent_id: str
+    to_agent_id: str
+    timestamp: int
+    seq: int
+    request_id: str = ""
+
+
+_told = msgspec.json.Decoder(Told)
+
+
+def letter(world: World, body: bytes) -> bytes:
+    """A private event as an inbox lists it: as it was told, and as a letter with an id of its own.
+
+    A request is `pending` while it is open; whether anything else was read nobody knows.
+    """
+    told = _told.decode(body)
+    answered = told.world_type == "response"
+    fields = {
+        "id": told.request_id if told.world_type == "request" else f"m{told.seq}",
+        "from": told.agent_id,
+        "to": told.to_agent_id,
+        "type": "text" if told.world_type == "message" else told.world_type,
+        "status": "pending",
+        "createdAt": told.timestamp,
+        **({"replyTo": told.request_id} if answered else {}),
+    }
+    if told.world_type == "request" and told.request_id not in world.tables.requests:
+        fields["status"] = "responded"
+    return body[:-1] + b"," + encode(fields)[1:]
 
 
 def plugins(world: World, found: list[dict[str, Any]], query: queries.ClawhubList) -> dict[str, Any]:

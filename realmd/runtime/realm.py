@@ -130,7 +130,7 @@ class Realm:
 
     async def _query(self, query: queries.Query, caller: Caller) -> Answer:
         agent_id = getattr(query, "agent_id", None)
-        personal = isinstance(query, queries.AgentInbox | queries.Login)
+        personal = isinstance(query, queries.AgentInbox | queries.AgentConversation | queries.Login)
         if (barred := sanctions.refused(self.world, agent_id if personal else None, caller)) is not None:
             return refusal(barred)
         if personal and agent_id is not None:
@@ -145,6 +145,8 @@ class Realm:
                 return await self._events(query)
             case queries.AgentInbox():
                 return await self._inbox(query)
+            case queries.AgentConversation():
+                return await self._conversation(query)
             case queries.Login():
                 return self._login(query, caller)
         if self._journal.idle:
@@ -218,12 +220,21 @@ class Realm:
         if query.after:
             since, seq = numbers(query.after, MOMENT)
         forward = bool(since or seq)
-        bodies = await self._store.inbox(query.agent_id, since, limit + forward, seq)
+        bodies = await self._store.inbox(query.agent_id, since, limit + forward, seq, query.received)
+        bodies = [views.letter(self.world, body) for body in bodies]
         kept = fitting(bodies[:limit] if forward else bodies, newest=not forward)
         if not forward or len(kept) == len(bodies):
             return _ok(messages=raw_list(kept))
         last = Line.of(kept[-1])
         return _ok(messages=raw_list(kept), next=f"{last.timestamp}.{last.seq}")
+
+    async def _conversation(self, query: queries.AgentConversation) -> Answer:
+        if query.agent_id not in self.world.tables.profiles:
+            return refusal(Rejection("unknown_agent", "Unknown or unregistered agentId"))
+        limit = entries_of(query.limit)
+        bodies = await self._store.inbox(query.agent_id, 0, limit, peer=query.to_agent_id)
+        letters = [views.letter(self.world, body) for body in bodies]
+        return _ok(messages=raw_list(fitting(letters, newest=True)))
 
     def _failed(self, failure: Any) -> Answer:
         if failure.check(Fault):

@@ -119,10 +119,14 @@ class IStore(Interface):
         else the first `limit`.
         """
 
-    def inbox(agent_id: str, since: int, limit: int, after: int | None = None) -> Deferred[list[bytes]]:
+    def inbox(
+        agent_id: str, since: int, limit: int, after: int | None = None, received: bool = False,
+        peer: str | None = None,
+    ) -> Deferred[list[bytes]]:  # fmt: skip
         """Bodies of private events to or from `agent_id` after the time `since`, ordered as by `history`.
 
-        With `after`, those at that very time with a greater seq, too.
+        With `after`, those at that very time with a greater seq, too; with `received` those to it only;
+        with `peer` those from or to that one, of the newest `query.LOOKED_THROUGH` each way.
         """
 
     def probe(now: int) -> Deferred[int]:

@@ -36,16 +36,21 @@ _AFTER: Final = (
     "SELECT body FROM events WHERE to_agent_id IS NULL AND +ts > ? AND seq > ? ORDER BY seq LIMIT ?"
 )
 # Each half stops at the limit by its own index; UNION shows a message to oneself once.
-_INBOX: Final = (
-    "SELECT body FROM ("
-    " SELECT * FROM (SELECT seq, ts, body FROM events WHERE to_agent_id = ? AND (ts, seq) > (?, ?)"
-    " ORDER BY ts {0}, seq {0} LIMIT ?) AS received"
-    " UNION"
-    " SELECT * FROM (SELECT seq, ts, body FROM events"
+_RECEIVED: Final = (
+    "SELECT * FROM (SELECT seq, ts, body, agent_id AS other FROM events"
+    " WHERE to_agent_id = ? AND (ts, seq) > (?, ?) ORDER BY ts {0}, seq {0} LIMIT ?) AS received"
+)
+_SENT: Final = (
+    "SELECT * FROM (SELECT seq, ts, body, to_agent_id AS other FROM events"
     " WHERE agent_id = ? AND to_agent_id IS NOT NULL AND (ts, seq) > (?, ?)"
     " ORDER BY ts {0}, seq {0} LIMIT ?) AS sent"
-    " ORDER BY ts {0}, seq {0} LIMIT ?) AS found ORDER BY ts, seq"
 )
+_FOUND: Final = (
+    "SELECT body FROM (SELECT seq, ts, body FROM ({halves}) AS found{which}"
+    " ORDER BY ts {0}, seq {0} LIMIT ?) AS listed ORDER BY ts, seq"
+)
+#: Of so many letters received, and as many sent, those of a conversation are found.
+LOOKED_THROUGH: Final = 2000
 
 
 def history(since: int, after: int, limit: int) -> tuple[str, Sequence[Any]]:
@@ -58,11 +63,18 @@ def history(since: int, after: int, limit: int) -> tuple[str, Sequence[Any]]:
     return _NEWEST, (limit,)
 
 
-def inbox(agent_id: str, since: int, limit: int, after: int | None) -> tuple[str, Sequence[Any]]:
+def inbox(
+    agent_id: str, since: int, limit: int, after: int | None, received: bool = False, peer: str | None = None
+) -> tuple[str, Sequence[Any]]:
     """The query for the private events of `agent_id`, and its values."""
     since, limit = _bound(since), _bound(limit)
-    half = (agent_id, since, _LARGEST if after is None else _bound(after), limit)
-    return _INBOX.format("ASC" if since or after else "DESC"), (*half, *half, limit)
+    most = limit if peer is None else LOOKED_THROUGH
+    half = (agent_id, since, _LARGEST if after is None else _bound(after), most)
+    halves = (_RECEIVED,) if received else (_RECEIVED, _SENT)
+    which = "" if peer is None else " WHERE other = ?"
+    text = _FOUND.replace("{halves}", " UNION ".join(halves)).replace("{which}", which)
+    values = (*half * len(halves), *(() if peer is None else (peer,)), limit)
+    return text.format("ASC" if since or after else "DESC"), values
 
 
 def _bound(number: int) -> int:

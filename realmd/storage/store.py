@@ -94,9 +94,12 @@ class Store:
         """Bodies of public events; by seq when `after` is given, else by time."""
         return self._read(*query.history(since, after, limit))
 
-    def inbox(self, agent_id: str, since: int, limit: int, after: int | None = None) -> Deferred[list[bytes]]:
+    def inbox(
+        self, agent_id: str, since: int, limit: int, after: int | None = None, received: bool = False,
+        peer: str | None = None,
+    ) -> Deferred[list[bytes]]:  # fmt: skip
         """Bodies of private events to or from `agent_id`, by time."""
-        return self._read(*query.inbox(agent_id, since, limit, after))
+        return self._read(*query.inbox(agent_id, since, limit, after, received, peer))
 
     def probe(self, now: int) -> Deferred[int]:
         """Commit `now` (ms), with as much beside it as a busy tick commits; the last committed seq."""

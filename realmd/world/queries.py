@@ -111,6 +111,17 @@ class AgentInbox(Query, frozen=True, tag="agent-inbox"):
     since: float = 0
     limit: float = 50
     after: Cursor = ""
+    #: Nothing that it sent itself.
+    received: bool = False
+
+
+class AgentConversation(Query, frozen=True, tag="agent-conversation"):
+    """What this agent and another told one another of late, oldest first."""
+
+    renews: ClassVar[bool] = True
+    agent_id: AgentId
+    to_agent_id: AgentId
+    limit: float = 50
 
 
 class WorkstationOf(Query, frozen=True, tag="workstation"):
@@ -134,6 +145,7 @@ QUERIES: dict[str, type[Query]] = {
     for cls in (
         Profiles, ProfileOf, RoomInfo, RoomEvents, RoomInvite, WorldsList, RoomSkills, Describe, OpenPreview,
         MoltbookList, ClawhubList, ClawhubInstalled, Workstations, WorkstationOf, WorldMap, AgentInbox,
+        AgentConversation,
         Login,
     )
 }  # fmt: skip

@@ -126,7 +126,8 @@ QUESTIONS = [
     queries.OpenPreview(agent_id="ann"), queries.MoltbookList(), queries.ClawhubList(),
     queries.ClawhubInstalled(), queries.Workstations(), queries.WorkstationOf(workstation_id="anvil"),
     queries.WorldMap(), queries.ProfileOf(agent_id="ann"), queries.RoomEvents(),
-    queries.AgentInbox(agent_id="ann"), queries.Login(), queries.WorldsList(),
+    queries.AgentInbox(agent_id="ann"), queries.AgentConversation(agent_id="ann", to_agent_id="bob"),
+    queries.Login(), queries.WorldsList(),
 ]  # fmt: skip
 
 

@@ -119,6 +119,9 @@ async def test_inbox(store: Store) -> None:
         [1, 2, 4, 5], [4, 5], [2, 4], [1, 2], [4], [], [2],
     ]  # fmt: skip
     assert seqs(await store.history(0, 0, 9)) == [3]
+    assert seqs(await store.inbox("a", 0, 9, received=True)) == [2, 5]
+    with_peer = [seqs(await store.inbox("a", 0, most, peer=peer)) for peer, most in [("b", 9), ("c", 9), ("b", 1)]]
+    assert with_peer == [[1, 2], [4], [2]]
 
 
 @pytest_twisted.ensureDeferred

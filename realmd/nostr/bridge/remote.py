@@ -27,7 +27,7 @@ from ...storage.asks import IAsks
 from ...world import events
 from ...world.caller import Caller
 from ...world.commands import Command, Heard
-from ...world.queries import AgentInbox, Login
+from ...world.queries import AgentConversation, AgentInbox, Login
 from ...world.rules.authority import has_key
 from ..events import asks, classic
 from ..relay.pool import Pool
@@ -185,7 +185,7 @@ class Remote:
             return Rejection("storage_unavailable", "storage_unavailable")
         if self.serving >= MOST_SERVED:
             return Rejection("busy", "busy")
-        if not isinstance(taken.ask, Command | AgentInbox | Login):
+        if not isinstance(taken.ask, Command | AgentInbox | AgentConversation | Login):
             return None  # about the room, and for all
         world, agent_id = self._realm.world, taken.ask.agent_id  # type: ignore[union-attr]
         if agent_id is None:

@@ -20,14 +20,14 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from ...primitives.errors import Fault
 from ...protocol.classic import Ask, decode_ask
 from ...world.commands import AgentMessage, AgentRequest, AgentRespond, Register, TokenRotate
-from ...world.queries import AgentInbox, Login
+from ...world.queries import AgentConversation, AgentInbox, Login
 from .draft import Draft, Published, Unreadable, content, encode, expect, only, size
 
 KIND: Final = 20043
 #: How far (ms) the time of a command may be from now, either way.
 WINDOW: Final = 60_000
 #: What may only be asked in a gift wrap, and is answered in one.
-PRIVATE: Final = (AgentMessage, AgentRequest, AgentRespond, AgentInbox)
+PRIVATE: Final = (AgentMessage, AgentRequest, AgentRespond, AgentInbox, AgentConversation)
 #: What may be asked for all to read, but is answered with a token, so in a gift wrap.
 SECRET_ANSWERS: Final = (Register, Login, TokenRotate)
 
