@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..host.narration import add_json, narrated
+from ..runtime.terms import blocked_words
 from ..settings.reading import ConfigError, load, world_file
 from ..settings.text import template
 from .manifest import BackupError
@@ -41,7 +42,7 @@ def run_import(arguments: argparse.Namespace) -> int:
 
     try:
         config = load(arguments.config, os.environ, {})
-        legacy = read(arguments.files, time.time_ns() // 1_000_000, config.chat.blocked_words)
+        legacy = read(arguments.files, time.time_ns() // 1_000_000, blocked_words(config.chat))
         for line in legacy.skipped:
             print(f"skipped  {line}")
         # What may be refused is found out before anything is written.

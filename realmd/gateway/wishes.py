@@ -119,7 +119,10 @@ class Wishes:
 
         client.player = player
         try:
-            client.serve(commands.PlayerJoin(agent_id=player, name=name, color=wish.color), reply)
+            join = commands.PlayerJoin(
+                agent_id=player, name=name, color=wish.color, bio="Human player", capabilities=("player",)
+            )
+            client.serve(join, reply)
         except Fault:
             client.player = None
             raise

@@ -95,6 +95,7 @@ ENVIRONMENT = {
     "ROOM_DESCRIPTION": "room.description",
     "MAX_AGENTS": "room.max_agents",
     "WORLD_MAX_AGENTS": "room.max_agents",
+    "MAX_PLAYERS": "room.max_players",
     "WORLD_HOST": "server.host",
     "WORLD_PORT": "server.port",
     "WORLD_RELAYS": "room.relays",

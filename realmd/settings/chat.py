@@ -29,3 +29,6 @@ class Chat(Section, frozen=True):
             description="Words shown as asterisks, whole and in any case, in all that agents write.",
         ),
     ] = ()
+    block_profanity: Annotated[
+        bool, Meta(description="Also block the swear words and slurs of a short list, in English.")
+    ] = False

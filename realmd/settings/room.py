@@ -26,6 +26,10 @@ class Room(Section, frozen=True):
     max_agents: Annotated[
         int, Meta(ge=1, le=10_000, description="Seats: how many agents may be present at once.")
     ] = 50
+    max_players: Annotated[
+        int,
+        Meta(ge=0, le=10_000, description="Of the seats, so many at most are visitors of the page; 0: any."),
+    ] = 0
     relays: Annotated[
         tuple[RelayUrl, ...],
         Meta(

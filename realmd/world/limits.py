@@ -11,6 +11,8 @@ class Limits(Struct, frozen=True):
     """Ages in ms, speed in units a second."""
 
     max_agents: int = 50
+    #: Of those, for visitors of the page; 0: any.
+    max_players: int = 0
     address_seats_percent: int = 50
     network_seats_percent: int = 75
     walk_speed: float = 3.0

@@ -125,7 +125,10 @@ async def test_the_catalogue_holds_what_the_plugin_folders_hold(tmp_path: Path) 
         assert answer["installed"]["version"] == "0.3.0"
         assert (await realm.ipc("clawhub-install", skillId="Lantern/Glow"))["ok"]
         listed = (await realm.ipc("clawhub-list"))["skills"]
-        assert [(one["id"], one["installed"]) for one in listed] == [("Lantern/Glow", True), ("lantern", True)]
+        assert [(one["id"], one["installed"]) for one in listed] == [
+            ("Lantern/Glow", True),
+            ("lantern", True),
+        ]
 
 
 @pytest_twisted.ensureDeferred

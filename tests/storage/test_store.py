@@ -120,7 +120,9 @@ async def test_inbox(store: Store) -> None:
     ]  # fmt: skip
     assert seqs(await store.history(0, 0, 9)) == [3]
     assert seqs(await store.inbox("a", 0, 9, received=True)) == [2, 5]
-    with_peer = [seqs(await store.inbox("a", 0, most, peer=peer)) for peer, most in [("b", 9), ("c", 9), ("b", 1)]]
+    with_peer = [
+        seqs(await store.inbox("a", 0, most, peer=peer)) for peer, most in [("b", 9), ("c", 9), ("b", 1)]
+    ]
     assert with_peer == [[1, 2], [4], [2]]
 
 

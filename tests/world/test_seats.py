@@ -148,3 +148,16 @@ def test_who_is_refused_has_cost_nobody_a_seat() -> None:
     )
     assert not isinstance(refused, tuple)
     assert world.seats_taken() == 4
+
+
+def test_visitors_have_a_limit_of_their_own() -> None:
+    """So many people of the page come in and no more, while agents still do; who leaves makes room."""
+    world = empty(max_agents=10, max_players=2)
+
+    def visit(name: str) -> str:
+        return _told(world.apply(c.PlayerJoin(agent_id=f"human-{name}"), T0, at(ELSEWHERE)))
+
+    assert [visit("a"), visit("b"), visit("c")] == ["in", "in", "room_full"]
+    assert enter(world, "ann", at(NAT)) == "in"
+    world.apply(c.WorldLeave(agent_id="human-a"), T0)
+    assert visit("c") == "in"

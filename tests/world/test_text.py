@@ -21,6 +21,7 @@ from realmd.primitives.shapes import MASK
 from realmd.world.text import leaks, seedphrase, visible
 from realmd.world.text.clean import Cleaner
 from realmd.world.text.leaks import mask_leaks
+from realmd.world.text.profanity import COMMON
 from realmd.world.text.seedphrase import mask_phrases
 from realmd.world.text.visible import on_one_line
 
@@ -297,3 +298,14 @@ def test_the_examples_are_what_they_claim() -> None:
     """The keys used here have the form of real ones."""
     assert base64.b64decode(B64.replace("\n", "")[:64])
     assert Mnemonic("english").check(PHRASE)
+
+
+def test_the_common_words_are_words_and_leave_others_alone() -> None:
+    """Each is masked whole and in any case; words that merely hold one are not touched."""
+    cleaner = Cleaner(COMMON)
+    assert len(set(COMMON)) == len(COMMON)
+    for word in COMMON:
+        assert re.fullmatch("[a-z]+", word)
+        assert cleaner.text(f"You {word.upper()}!", 500) == f"You {'*' * len(word)}!"
+    innocent = "Scunthorpe shiitake cockpit assess therapist Niger snigger retardant bitcoin class"
+    assert cleaner.text(innocent, 500) == innocent

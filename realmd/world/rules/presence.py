@@ -30,6 +30,9 @@ def register(world: State, command: commands.Register, caller: Caller) -> Iterat
 
 @rule(commands.PlayerJoin)
 def player_join(world: State, command: commands.PlayerJoin, caller: Caller) -> Iterator[events.Event]:
+    players, most = sum(body.player for body in world.tables.bodies.values()), world.limits.max_players
+    if most and players >= most and world.body(command.agent_id) is None:
+        raise Refused("room_full", f"Room is full ({most} players max)")
     yield from _admit(world, command, caller, player=True)
 
 
