@@ -113,7 +113,7 @@ def kind_of(kind: inspect.Type) -> str:
     """A type in words, with its bounds."""
     match kind:
         case inspect.Metadata():
-            return kind_of(kind.type)
+            return (kind.extra_json_schema or {}).get("description") or kind_of(kind.type)
         case inspect.UnionType():
             return " or ".join(kind_of(t) for t in kind.types if not isinstance(t, inspect.NoneType))
         case inspect.LiteralType():

@@ -74,7 +74,7 @@ def test_skills(tmp_path: Path) -> None:
 
 
 def test_a_skill_is_an_entry_of_its_own(tmp_path: Path) -> None:
-    """Under its plugin's name and its own, as ever; of too many, those beyond are told with their plugin only."""
+    """Under its plugin's name and its own, as ever; one beyond the bound is told with its plugin only."""
     put(tmp_path / "p" / "openclaw.plugin.json", {"name": "sea", "version": "1", "skills": ["a", "b"]})
     put(tmp_path / "p" / "a" / "skill.json", {"name": "swim", "description": "Swims.", "version": "7"})
     put(tmp_path / "p" / "b" / "SKILL.md", "---\nname: dive\n---\n")

@@ -15,7 +15,7 @@ from .request import Request
 MOST: Final = 16
 LONGEST: Final = 100
 SKILLS: Final = Kind(
-    "skill catalogue", "skills", ("items", "results", "skills"), lambda skills: {"data": {"items": skills}}
+    "catalogue", "skills", ("items", "results", "skills"), lambda skills: {"data": {"items": skills}}
 )
 
 

@@ -42,7 +42,7 @@ class Kind(Struct, frozen=True):
     shown: Callable[[list[Any]], dict[str, Any]]
 
 
-POSTS: Final = Kind("board feed", "posts", ("posts",), lambda posts: {"posts": posts})
+POSTS: Final = Kind("board", "posts", ("posts",), lambda posts: {"posts": posts})
 
 
 class Feed:
@@ -78,7 +78,9 @@ class Feed:
         self._waiting.append(request)
         if len(self._waiting) == 1:
             Deferred.fromCoroutine(self._renew()).addErrback(
-                lambda failure: self.log.failure(f"{self._kind.name} failed", failure=failure)
+                lambda failure: self.log.failure(
+                    "feed failed what={what}", what=self._kind.name, failure=failure
+                )
             )
 
     async def _renew(self) -> None:
@@ -91,7 +93,7 @@ class Feed:
             kept = KEPT
         except Exception as error:
             cause = str(error) if isinstance(error, Unreachable) else name_of(error)
-            self.log.warn(f"{self._kind.name} unavailable cause={{cause}}", cause=cause)
+            self.log.warn("feed unavailable what={what} cause={cause}", what=self._kind.name, cause=cause)
             self._answer = {"ok": False, "error": f"Upstream feed unavailable: {cause}"}, 502
             kept = KEPT_FAILURE
         self._until = self._clock.seconds() + kept

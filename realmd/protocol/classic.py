@@ -19,11 +19,11 @@ from ..world.commands import COMMANDS, Action, Command, Register
 from ..world.model import AnyColour
 from ..world.queries import QUERIES, Cursor, Profiles, Query
 from ..world.text import colours
-from .leniency import decode, lenient
+from .leniency import Lenient, decode
 
 Ask = Command | Query
 
-_ASKS: Final = {name: lenient(struct) for name, struct in {**COMMANDS, **QUERIES}.items()}
+_ASKS: Final = {name: Lenient(struct) for name, struct in {**COMMANDS, **QUERIES}.items()}
 _NUMBERS: Final = ("x", "y", "z", "rotation")
 #: What msgspec raises for bytes that are no JSON, or not UTF-8 inside a string, or nested without end.
 _BROKEN: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
@@ -57,7 +57,7 @@ def decode_ask(name: str, args: bytes) -> Ask:
     if decoder is None:
         raise Fault(f"Unknown command: {name[:64]}")
     try:
-        ask: Ask = decoder(args)
+        ask: Ask = decoder.decode(args)
     except msgspec.ValidationError as error:
         raise Fault(_explain(name, error)) from None
     except _BROKEN as error:
@@ -244,7 +244,7 @@ class Authenticate(Wish, frozen=True, tag="auth"):
 
 
 WISHES: Final = {
-    str(cls.__struct_config__.tag): lenient(cls)
+    str(cls.__struct_config__.tag): Lenient(cls)
     for cls in (
         Subscribe, RequestProfiles, RequestProfile, RequestRoomInfo, Viewport, Follow,
         PlayerJoin, PlayerMove, PlayerChat, PlayerAction, PlayerLeave,
@@ -274,7 +274,7 @@ def decode_message(payload: bytes) -> tuple[Wish | Ask, str | int | None]:
     try:
         if wish is None:
             return decode_ask(head.type, payload), mark
-        wished: Wish = wish(payload)
+        wished: Wish = wish.decode(payload)
         if isinstance(wished, PlayerJoin):
             _check_colour(wished.color)
         return wished, mark

@@ -6,7 +6,6 @@ Its clients send ``null`` for what they do not give, and cut texts in the middle
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -41,16 +40,18 @@ def decode(decoder: msgspec.json.Decoder[Any], text: bytes) -> Any:
     return decoder.decode(mend(text))
 
 
-def lenient(struct: type) -> Callable[[bytes], Any]:
+class Lenient:
     """A decoder of `struct` to which an optional argument that is ``null`` was not given."""
-    decoder: Final = msgspec.json.Decoder(struct, strict=True)
 
-    def decoded(text: bytes) -> Any:
+    def __init__(self, struct: type) -> None:
+        self.type = struct
+        self._strict: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct, strict=True)
+
+    def decode(self, text: bytes) -> Any:
+        """As msgspec's, with its errors."""
         if b"null" in text:
-            text = msgspec.json.encode(_given(struct, decode(_any, text)))
-        return decode(decoder, text)
-
-    return decoded
+            text = msgspec.json.encode(_given(self.type, decode(_any, text)))
+        return decode(self._strict, text)
 
 
 _any: Final = msgspec.json.Decoder()

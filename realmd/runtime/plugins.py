@@ -61,7 +61,7 @@ def read(directory: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def entries(plugins: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The plugins, and each of their skills under the id that it has always had: `<plugin's name>/<its name>`."""
+    """The plugins, and each of their skills under its old id: `<plugin's name>/<its name>`."""
     found = {plugin["id"]: plugin for plugin in plugins}
     for plugin in plugins:
         for skill in plugin["skills"]:

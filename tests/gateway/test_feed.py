@@ -73,9 +73,7 @@ async def test_the_feed_of_the_upstream_or_a_502_that_says_why(
             else:
                 assert got.json == {"ok": False, "error": f"Upstream feed unavailable: {said}"}
         assert factory.asked == (text is not None)  # the second was answered from what is kept
-        assert [event["cause"] for event in realm.logged("board feed unavailable")] == (
-            [said] if said else []
-        )
+        assert [event["cause"] for event in realm.logged("feed unavailable")] == ([said] if said else [])
     if text is not None:
         await port.stopListening()
 

@@ -111,7 +111,11 @@ async def test_what_cannot_be_reached_in_time_is_logged(
         }
         async with realm_up(tmp_path, **given) as realm:
             assert (await realm.http("GET", "/api/moltbook/feed")).status == 502
-            for words in ("alert not sent sink=webhook", "relay connection failed", "board feed unavailable"):
+            for words in (
+                "alert not sent sink=webhook",
+                "relay connection failed",
+                "feed unavailable what=board",
+            ):
                 while not (lines := [str(formatEvent(e)) for e in realm.log if words in formatEvent(e)]):
                     await turn()
                 assert "cause=ETIMEDOUT" in lines[0]

@@ -117,11 +117,12 @@ def test_half_a_pair_is_heard_by_every_way_in() -> None:
     ("text", "colour"),
     [
         ("red", "#ff0000"), ("RebeccaPurple", "#663399"), ("darkgrey", "#a9a9a9"), ("#f00", "#ff0000"),
-        ("#F00C", "#ff0000"), ("#E67E22", "#e67e22"), ("#e67e2280", "#e67e22"), ("hsl(17, 77%, 56%)", "#e56938"),
-        ("hsla(120deg 100% 50% / 0.5)", "#00ff00"), ("rgb(255 0 0)", "#ff0000"), ("rgba(0, 128, 0, .5)", "#008000"),
-        ("rgb(100%, 0%, 50%)", "#ff0080"), ("hwb(0 40% 80%)", "#555555"), ("hsl(0.5turn 100% 50%)", "#00ffff"),
-        ("rgb(300, -5, 0)", "#ff0000"), ("", None), ("#12345", None), ("#ggg", None), ("rgb(1, 2)", None),
-        ("url(x)", None), ("hsl(1px, 1%, 1%)", None), ("javascript:", None), ("#e67e22;", None),
+        ("#F00C", "#ff0000"), ("#E67E22", "#e67e22"), ("#e67e2280", "#e67e22"),
+        ("hsl(17, 77%, 56%)", "#e56938"), ("hsla(120deg 100% 50% / 0.5)", "#00ff00"),
+        ("rgb(255 0 0)", "#ff0000"), ("rgba(0, 128, 0, .5)", "#008000"), ("rgb(100%, 0%, 50%)", "#ff0080"),
+        ("hwb(0 40% 80%)", "#555555"), ("hsl(0.5turn 100% 50%)", "#00ffff"), ("rgb(300, -5, 0)", "#ff0000"),
+        ("", None), ("#12345", None), ("#ggg", None), ("rgb(1, 2)", None), ("url(x)", None),
+        ("hsl(1px, 1%, 1%)", None), ("javascript:", None), ("#e67e22;", None),
     ],
 )  # fmt: skip
 def test_a_colour_is_what_css_takes(text: str, colour: str | None) -> None:

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-COMMON: Final = tuple(
-    ["arsehole", "arseholes", "asshole", "assholes", "bastard", "bastards", "bitch", "bitches", "bollocks", "bullshit", "cunt", "cunts", "dickhead", "dickheads", "dipshit", "dumbass", "faggot", "faggots", "fuck", "fucked", "fucker", "fuckers", "fucking", "fucks", "goddamn", "jackass", "kike", "kikes", "motherfucker", "motherfuckers", "motherfucking", "nigga", "niggas", "nigger", "niggers", "paki", "pakis", "retard", "retarded", "retards", "shit", "shits", "shithead", "shitheads", "shitty", "slut", "sluts", "spastic", "tranny", "trannies", "twat", "twats", "wanker", "wankers", "whore", "whores", "wop", "wops"]
-)
+_LIST: Final = """
+arsehole arseholes asshole assholes bastard bastards bitch bitches bollocks bullshit cunt cunts dickhead
+dickheads dipshit dumbass faggot faggots fuck fucked fucker fuckers fucking fucks goddamn jackass kike
+kikes motherfucker motherfuckers motherfucking nigga niggas nigger niggers paki pakis retard retarded
+retards shit shits shithead shitheads shitty slut sluts spastic tranny trannies twat twats wanker
+wankers whore whores wop wops
+"""
+COMMON: Final = tuple(_LIST.split())
