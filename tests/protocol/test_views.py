@@ -30,7 +30,7 @@ def test_inhabitants_take_no_seat_but_are_known() -> None:
     }  # fmt: skip
     assert views.invite(world, ROOM) == {
         "roomId": "hall", "name": "The Hall", "relays": ["wss://relay.example"], "channelId": "c0ffee",
-        "agents": 1, "maxAgents": 3,
+        "agents": 1, "maxAgents": 3, "url": "https://realm.example", "publicUrl": "https://realm.example",
     }  # fmt: skip
     known = json.loads(encode(views.profiles(world, queries.Profiles())))["profiles"]
     assert {profile["agentId"] for profile in known} == {*world.atlas.inhabitants, "ada"}
