@@ -62,6 +62,28 @@ async def test_the_token_of_its_registration_speaks_for_an_agent_from_anywhere(t
 
 
 @pytest_twisted.ensureDeferred
+async def test_letters_are_read_over_rest_by_who_speaks_for_one_of_the_two(tmp_path: Path) -> None:
+    """An old client's inbox and conversations open with its token, whichever of the two it is."""
+    async with realm_up(tmp_path) as realm:
+        tokens = {
+            who: (await far(realm, "register", agentId=who)).json["token"] for who in ("ann", "bob", "cid")
+        }
+        await far(
+            realm, "agent-message", agentId="ann", toAgentId="bob", content="Psst", bearer=tokens["ann"]
+        )
+        for path, readers in (
+            ("inbox?agentId=bob", ("bob",)), ("conversation?agent1=ann&agent2=bob", ("ann", "bob")),
+        ):  # fmt: skip
+            for who, token in {**tokens, "nobody": ""}.items():
+                shown = {"authorization": f"Bearer {token}"} if token else {}
+                answer = await realm.http("GET", f"/api/a2a/{path}", **FAR, **shown)
+                if who in readers:
+                    assert [letter["content"] for letter in answer.json["messages"]] == ["Psst"], (path, who)
+                else:
+                    assert (answer.status, "Psst" in repr(answer)) == (403 if token else 401, False)
+
+
+@pytest_twisted.ensureDeferred
 async def test_rotation_ends_old_tokens_and_what_they_overhear(tmp_path: Path) -> None:
     """After a rotation the old token neither speaks nor listens, on connections that are open, too."""
     async with realm_up(tmp_path) as realm:
