@@ -297,7 +297,7 @@ def door_limits() -> str:
 
 
 def settings() -> str:
-    """Every setting, a section each of realmd.toml, with the names it has elsewhere; the manual has it, too."""
+    """Every setting, by section of realmd.toml, with its names elsewhere; the manual page has it, too."""
     lines: list[str] = []
     for section, cls in SECTIONS.items():
         heading = f"[{section}]"

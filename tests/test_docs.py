@@ -132,6 +132,29 @@ def test_every_tool_exists() -> None:
     assert {path for path in paths if not (ROOT / path).exists()} == set()
 
 
+def test_every_link_leads_somewhere() -> None:
+    """A link from a document to a file, or to a section of another document, arrives there."""
+    lost = []
+    for name, document in TEXTS.items():
+        for target, part in re.findall(r"<([^>:`\s#]+)(?:#([\w-]+))?>`__?", document):
+            file = (ROOT / name).parent / target
+            text = file.read_text("utf-8") if part and file.exists() else ""
+            titles = re.findall(r"^(.+)\n[=-]{3,}$", text, re.MULTILINE)
+            parts = {re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") for title in titles}
+            if not file.exists() or (part and part not in parts):
+                lost.append(f"{name}: {target}#{part}")
+    assert lost == []
+
+
+def test_every_room_is_told_of() -> None:
+    """Who looks for the place of something new finds every room of the house in its plan."""
+    packages = {path.parent.relative_to(ROOT) for path in (ROOT / "realmd").glob("*/__init__.py")}
+    files = {path.relative_to(ROOT) for path in (ROOT / "realmd").glob("*.py")} - {Path("realmd/__init__.py")}
+    rows = TEXTS["docs/architecture.rst"].partition("From the top:")[2].partition("A tick\n")[0]
+    assert {path for path in packages if f"``{path}/``" not in rows} == set()
+    assert {path for path in files if f"``{path}``" not in rows} == set()
+
+
 def log_table() -> dict[str, set[str]]:
     """What the monitoring document tells of the log: pattern → levels."""
     table = TEXTS["docs/monitoring.rst"].partition("What to look for")[2]
