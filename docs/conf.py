@@ -35,6 +35,7 @@ html_title = f"realmd {release}"
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
+html_use_index = False
 # What the documents link to beside each other.
 html_extra_path = ["../etc", "../LICENSE"]
 highlight_language = "none"
