@@ -17,7 +17,7 @@ WORKERS ?= 3
 # Those whose promises need no process, browser or attack.
 QUICK := tests/primitives tests/world tests/protocol tests/identity tests/runtime tests/storage tests/test_*.py
 
-.PHONY: help run test quick lint types pytest screens deb repo package-test test-trixie format clean
+.PHONY: help run test quick lint types pytest docs screens deb repo package-test test-trixie format clean
 .DELETE_ON_ERROR:
 
 help:  ## list what can be made
@@ -44,6 +44,9 @@ quick: lint $(VENV)/ready-to-test  ## what is checked while one writes: lint, ty
 	$(BIN)/mypy
 	@[ ! -e node_modules/ready ] || npm run --silent types
 	$(BIN)/pytest --quiet --numprocesses 2 $(QUICK)
+
+docs: $(VENV)/ready-for-docs  ## the documents as HTML, in build/docs; a warning is an error
+	$(BIN)/sphinx-build -q -W --keep-going -c docs . build/docs
 
 deb:  ## build the Debian packages into build/deb, each in a chroot of its Debian (needs root and debootstrap)
 	delivery/deb
@@ -97,6 +100,11 @@ $(VENV)/ready: $(VENV)/made $(METADATA)
 $(VENV)/ready-to-test: $(VENV)/ready
 	@echo "Installing what the tests need into $(VENV)"
 	@$(PIP) --no-build-isolation --editable .[test]
+	@touch $@
+
+$(VENV)/ready-for-docs: $(VENV)/ready
+	@echo "Installing what makes the documents into $(VENV)"
+	@$(PIP) --no-build-isolation --editable .[docs]
 	@touch $@
 
 # What some tests need beside Python: tests/conftest.py asks for it when such a test runs.

@@ -1,7 +1,7 @@
-"""Print the reStructuredText of a manual page, its tables made from the code.
+"""Print the reStructuredText of a manual page, its lists made from the code.
 
 `manual.py docs/man/realmctl.1.rst`: a line `.. commands::` becomes realmctl's commands, and
-`.. settings::` every setting of realmd.toml; `|version|` is realmd's.
+`.. settings::` every setting, out of docs/settings.rst; `|version|` is realmd's.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from realmd import __version__, ctl
-from realmd.settings import ENVIRONMENT, OPTIONS, SECTIONS
-from realmd.settings.text import settings_of, toml
 
 
 def commands() -> Iterator[str]:
@@ -51,17 +49,9 @@ def _command(sub: argparse.ArgumentParser, trail: str, help_: str) -> Iterator[s
 
 
 def settings() -> Iterator[str]:
-    for section, cls in SECTIONS.items():
-        yield from (f"[{section}]", "-" * (len(section) + 2), "")
-        yield from (_plain((cls.__doc__ or "").splitlines()[0]), "")
-        for setting in settings_of(section, cls):
-            path = setting.path
-            names = [f"REALMD_{section}_{setting.key}".upper()]
-            names += [name for name, meant in ENVIRONMENT.items() if meant == path]
-            names += [f"--{option}" for option, meant in OPTIONS.items() if meant == path]
-            yield from (f"**{setting.key}** = {_plain(toml(setting.default))}", "")
-            yield from (f"    {_plain(setting.description)} Allowed: {_plain(setting.allowed)}.", "")
-            yield from (f"    Also: {', '.join(names)}.", "")
+    """Every setting, as docs/settings.rst has it, which a test holds against the code."""
+    text = (Path(__file__).parents[1] / "docs/settings.rst").read_text("utf-8")
+    yield from text.partition(".. generated: settings\n")[2].partition(".. end of generated")[0].splitlines()
 
 
 def _plain(text: str) -> str:

@@ -36,8 +36,9 @@ from realmd.protocol.paging import LIST_BYTES, MOST
 from realmd.runtime.daemon import STOP_PATIENCE
 from realmd.runtime.history import History
 from realmd.runtime.journal import BACKLOG
-from realmd.settings import ENVIRONMENT, OPTIONS
-from realmd.settings.text import SETTINGS, toml
+from realmd.settings import ENVIRONMENT, OPTIONS, SECTIONS
+from realmd.settings.base import Section
+from realmd.settings.text import SETTINGS, settings_of, toml
 from realmd.world import events
 from realmd.world.commands import COMMANDS
 from realmd.world.engine import Limits
@@ -296,17 +297,28 @@ def door_limits() -> str:
 
 
 def settings() -> str:
-    """Every setting, with the names it has in the environment and among the options."""
-    rows = []
-    for path, setting in SETTINGS.items():
-        own = f"REALMD_{setting.section}_{setting.key}".upper()
-        names = [own, *(old for old, meant in ENVIRONMENT.items() if meant == path)]
-        listed = "\n".join(f"- ``{name}``" for name in names)
-        if options := [f"``--{option}``" for option, meant in OPTIONS.items() if meant == path]:
-            listed += f"\n- option {options[0]}"
-        meaning = f"{setting.description}\n\nDefault ``{toml(setting.default)}``; {setting.allowed}."
-        rows.append((f"``{path}``", meaning.replace(' "*" ', ' ``"*"`` '), listed))
-    return table("24 44 32", ("Key in realmd.toml", "Meaning", "Also given as"), *rows)
+    """Every setting, by section of realmd.toml, with its names elsewhere; the manual page has it, too."""
+    lines: list[str] = []
+    for section, cls in SECTIONS.items():
+        heading = f"[{section}]"
+        lines += [heading, "-" * len(heading), "", sentence_of(cls), ""]
+        for setting in settings_of(section, cls):
+            names = [f"REALMD_{section}_{setting.key}".upper()]
+            names += [old for old, meant in ENVIRONMENT.items() if meant == setting.path]
+            names += [f"--{option}" for option, meant in OPTIONS.items() if meant == setting.path]
+            told = setting.description.replace("`", "``")
+            allowed = setting.allowed.replace(' "*" ', ' ``"*"`` ')
+            lines.append(f"``{setting.path}`` = ``{toml(setting.default)}``")
+            also = ", ".join(f"``{name}``" for name in names)
+            for paragraph in (told, f"{allowed[0].upper()}{allowed[1:]}.  Also {also}."):
+                lines += [f"    {line}" for line in textwrap.wrap(paragraph, 104, break_on_hyphens=False)]
+                lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def sentence_of(section: type[Section]) -> str:
+    """What a section is about: the first line of its docstring, which heads it in realmd.toml, too."""
+    return (section.__doc__ or "").splitlines()[0].replace("`", "``")
 
 
 def alerts() -> str:
@@ -329,7 +341,8 @@ PARTS: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "refusals": refusals,
         "limits": limits,
     },
-    "operations.rst": {"settings": settings, "alerts": alerts},
+    "monitoring.rst": {"alerts": alerts},
+    "settings.rst": {"settings": settings},
     "security.rst": {"door limits": door_limits},
 }
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import twisted.internet.tcp
@@ -19,6 +19,7 @@ from realmd import options, tap
 from realmd.ctl import SUBCOMMANDS
 from realmd.gateway.page import Page
 from realmd.primitives.errors import REFUSALS
+from realmd.protocol.control import ORDERS
 from realmd.settings import ENVIRONMENT, SECTIONS
 from realmd.settings.reading import OWN_NAMES, load
 from realmd.world.commands import COMMANDS
@@ -28,9 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = (
     "CONTRIBUTING.rst",
     "README.rst",
-    "docs/architecture.rst",
-    "docs/operations.rst",
-    "docs/protocol.rst",
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.rst")),
 )
 TEXTS = {name: (ROOT / name).read_text("utf-8") for name in DOCUMENTS}
 ALL = "\n".join(TEXTS.values())
@@ -71,15 +70,14 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return made
 
 
-@pytest.mark.parametrize("document", ["operations.rst", "protocol.rst"])
-def test_generated_tables_are_fresh(generate: ModuleType, document: str) -> None:
+def test_generated_tables_are_fresh(generate: ModuleType) -> None:
     """What a client's author reads is what validates; if not, run `python docs/generate.py`."""
-    text = TEXTS[f"docs/{document}"]
-    assert generate.rendered(document, text) == text
+    texts = {document: TEXTS[f"docs/{document}"] for document in generate.PARTS}
+    assert [name for name, text in texts.items() if generate.rendered(name, text) != text] == []
 
 
 def test_every_metric_is_explained_and_exists(parts: dict[str, Any]) -> None:
-    """Who writes an alert finds every metric in the operations document, and none that is not there."""
+    """Who writes an alert finds every metric in the documents, and none that is not there."""
     exported = set(re.findall(r"^# TYPE (\w+)", parts["Metrics"].render().decode(), re.MULTILINE))
     explained = {word for word in LITERALS if re.fullmatch(r"realmd_[a-z_]+", word)}
     assert explained == exported
@@ -102,7 +100,8 @@ def test_every_command_has_its_answer_told() -> None:
     known = COMMANDS.keys() | QUERIES.keys()
     assert {name for name in known if rows.count(name) < 2} == set()
     sent = re.findall(r'"command":\s*"([a-z-]+)"', ALL) + re.findall(r'"type":"([a-z]+-[a-z-]+)"', ALL)
-    assert set(sent) - known == set()
+    orders = {str(order.__struct_config__.tag) for order in get_args(ORDERS)}
+    assert set(sent) - known - orders == set()
 
 
 def test_every_refusal_named_is_one() -> None:
@@ -121,7 +120,7 @@ def test_every_setting_and_variable_exists() -> None:
     assert named - keys - {"world.toml", "control.sock"} == set()
     variables = set(re.findall(r"\bREALMD_[A-Z_]*[A-Z]\b", ALL)) - {"REALMD_CONFIG"}
     assert variables - OWN_NAMES.keys() == set()
-    assert {name for name in ENVIRONMENT if name not in TEXTS["docs/operations.rst"]} == set()
+    assert {name for name in ENVIRONMENT if name not in TEXTS["docs/settings.rst"]} == set()
 
 
 def test_every_tool_exists() -> None:
@@ -133,9 +132,32 @@ def test_every_tool_exists() -> None:
     assert {path for path in paths if not (ROOT / path).exists()} == set()
 
 
+def test_every_link_leads_somewhere() -> None:
+    """A link from a document to a file, or to a section of another document, arrives there."""
+    lost = []
+    for name, document in TEXTS.items():
+        for target, part in re.findall(r"<([^>:`\s#]+)(?:#([\w-]+))?>`__?", document):
+            file = (ROOT / name).parent / target
+            text = file.read_text("utf-8") if part and file.exists() else ""
+            titles = re.findall(r"^(.+)\n[=-]{3,}$", text, re.MULTILINE)
+            parts = {re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") for title in titles}
+            if not file.exists() or (part and part not in parts):
+                lost.append(f"{name}: {target}#{part}")
+    assert lost == []
+
+
+def test_every_room_is_told_of() -> None:
+    """Who looks for the place of something new finds every room of the house in its plan."""
+    packages = {path.parent.relative_to(ROOT) for path in (ROOT / "realmd").glob("*/__init__.py")}
+    files = {path.relative_to(ROOT) for path in (ROOT / "realmd").glob("*.py")} - {Path("realmd/__init__.py")}
+    rows = TEXTS["docs/architecture.rst"].partition("From the top:")[2].partition("A tick\n")[0]
+    assert {path for path in packages if f"``{path}/``" not in rows} == set()
+    assert {path for path in files if f"``{path}``" not in rows} == set()
+
+
 def log_table() -> dict[str, set[str]]:
-    """What the operations document tells of the log: pattern → levels."""
-    table = TEXTS["docs/operations.rst"].partition("What to look for")[2].partition("\nFiles\n")[0]
+    """What the monitoring document tells of the log: pattern → levels."""
+    table = TEXTS["docs/monitoring.rst"].partition("What to look for")[2]
     rows = re.findall(r"^   \* - (``.*?)\n     - (.*?)\n", table, re.MULTILINE | re.DOTALL)
     return {one: set(levels.split(", ")) for cell, levels in rows for one in re.findall(r"``([^`]+)``", cell)}
 
@@ -156,7 +178,7 @@ def loud_lines() -> Iterator[tuple[str, str]]:
 
 
 def test_every_log_line_is_one_that_is_written() -> None:
-    """Who greps the log for a pattern of the operations document finds it when it happens."""
+    """Who greps the log for a pattern of the documents finds it when it happens."""
     sources = [*(ROOT / "realmd").rglob("*.py"), Path(twisted.internet.tcp.__file__)]
     code = "\n".join(path.read_text("utf-8") for path in sources)
     assert len(log_table()) > 20

@@ -80,7 +80,7 @@ def path_unit(m: Machine) -> None:
     m.until(lambda: "configuration" in m.ask("realmctl backup list"), "a backup of the configuration", 20)
 
 
-@check("man pages are there and every command completes")
+@check("man pages and the documents as HTML are there, and every command completes")
 def documented(m: Machine) -> None:
     for page in (
         "man8/realm-server.8.gz",
@@ -89,6 +89,7 @@ def documented(m: Machine) -> None:
         "man8/realm-setup.8.gz",
     ):
         m.run(f"test -s /usr/share/man/{page}")
+    m.run("test -s /usr/share/doc/realm-server/html/index.html")
     helped = m.run("realmctl --help")
     known = set(re.findall(r"^    ([a-z-]+) ", helped, re.MULTILINE))
     completed = set(

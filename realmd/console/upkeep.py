@@ -46,7 +46,7 @@ def health(realm: Realm, running: bool) -> Iterator[Finding]:
     for name, check in report.get("checks", {}).items():
         if check["status"] != "ok":
             state: State = "wrong" if check["status"] == "failed" else "warning"
-            yield Finding(f"  {name}", state, check.get("reason", ""), "see Health in docs/operations.rst")
+            yield Finding(f"  {name}", state, check.get("reason", ""), "see Health in docs/monitoring.rst")
 
 
 def permissions(config: Config) -> Iterator[Finding]:

@@ -115,7 +115,7 @@ THRESHOLDS: Final = (
     Threshold(
         name="storage", severity="critical", quantity=Level("realmd_storage_available"), below=True,
         level=1.0, lasting=0, unit="", summary="nothing can be made durable: durable commands are refused",
-        advice="The log line `storage unavailable` says why; see docs/operations.rst.",
+        advice="The log line `storage unavailable` says why: docs/operations.rst, \"When storage fails\".",
     ),
     Threshold(
         name="events_lost", severity="critical", quantity=Level("realmd_lost_at_start"), level=0.0, lasting=0,

@@ -151,7 +151,7 @@ def test_manual_pages_are_whole(page: Path) -> None:
     if page.name.startswith("realmctl."):
         assert all(f"**realmctl {name}**" in text for name in SUBCOMMANDS)
     if page.name.startswith("realmd.toml."):
-        assert all(f"**{setting.key}**" in text for setting in SETTINGS.values())
+        assert all(f"``{setting.path}``" in text for setting in SETTINGS.values())
     if rst2man := shutil.which("rst2man"):
         subprocess.run([rst2man, "--halt=2"], input=text, text=True, check=True, capture_output=True)
 
