@@ -29,6 +29,8 @@ TAGS, TAG_CUT = 32, 64
 CONTENT_CUT = 2000
 
 Key = AgentId
+#: By which way something came that others have heard there already: the room's Nostr channel.
+Via = Literal["channel"]
 Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}\\Z")]
 #: A text that is cut, not refused; this only bounds what a cut has to read.
 LongText = Annotated[str, Meta(max_length=65_536)]
@@ -99,7 +101,8 @@ class Body(Wire, frozen=True):
     """An agent present in the world: where it stands and what it does.
 
     `timestamp` is when it last moved.  `player` marks a human bound to a socket, who leaves
-    with it; `dozing` an agent not heard from for a while, about to lose its seat.
+    with it; `dozing` an agent not heard from for a while, about to lose its seat; `via` is the way by
+    which it came in.
     """
 
     agent_id: str
@@ -112,6 +115,7 @@ class Body(Wire, frozen=True):
     player: bool = False
     dozing: bool = False
     walk: Walk | None = None
+    via: Via | UnsetType = UNSET
 
 
 class Claim(Wire, frozen=True):
