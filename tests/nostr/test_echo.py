@@ -276,7 +276,8 @@ async def test_a_chat_stays_one_over_a_real_relay(tmp_path: Path) -> None:
         async with reader(relay.url) as scene, realm_on(tmp_path, relay.url) as (realm, bridge):
             await ready(bridge)
             old = OldServer(ROOM, relay.url, scene.pool.publish, lambda: int(time.time() * 1000))
-            channels = await scene.pool.clients[relay.url].query([{"kinds": [40], "limit": 20}])
+            wanted = [{"kinds": [40], "limit": 20}]
+            channels = await eventually(lambda: scene.pool.clients[relay.url].query(wanted), "the channel")
             scene.pool.subscribe([old.open(channels)], old.hear)
             assert old.channel == bridge.room.channel_id
             ticking = LoopingCall(old.tick)

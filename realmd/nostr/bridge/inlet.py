@@ -63,8 +63,8 @@ class Taken(Struct, frozen=True):
     """A command by relay that is to be obeyed, or a mistake that is to be told.
 
     `event_id` and `pubkey` in hex; `relay` is the URL that it came by first, `wrap` the kind of gift wrap
-    that it came in.  `heard` is what a message of the channel said (JSON): it is not answered, nor told there
-    again; `ask` is None for a mistake, which `fault` tells.
+    that it came in, or asks for.  `heard` is what a message of the channel said (JSON), which is not
+    answered; `ask` is None for a mistake, which `fault` tells.
     """
 
     event_id: str
@@ -236,7 +236,8 @@ class Inlet:
             taken = Taken(event.id, event.pubkey, relay, None, until, wrap, private, fault=str(fault))
         else:
             secret = found.answer_privately
-            taken = Taken(found.id, found.pubkey, relay, found.ask, found.until, wrap, secret)
+            answer_in = wrap if found.wrap is None else found.wrap
+            taken = Taken(found.id, found.pubkey, relay, found.ask, found.until, answer_in, secret)
         self._take(taken)
 
     def _take(self, taken: Taken) -> None:

@@ -31,8 +31,10 @@ DISCOVERY_EVERY: Final = 300
 DISCOVERY_LIFE: Final = 900
 #: How far back (s) a subscription to a channel's messages asks.
 MESSAGES_SINCE: Final = 300
-#: How far (ms) the time in a message may be from that of its event: what is older is a repetition.
+#: How much earlier (ms) the time in a message may be than that of its event: the rest are repetitions.
 LATE: Final = 60_000
+#: Times below it (of the year 2001) are no ms since the epoch.
+MILLISECONDS: Final = 10**12
 #: The durable events that the old readers know, by their `worldType`.
 SPOKEN: Final = frozenset({"join", "leave", "profile", "chat", "emote"})
 
@@ -140,7 +142,8 @@ def read_message(event: Published, channel_id: str) -> Ask:
 
 
 def _is_late(stamp: Any, published: int) -> bool:
-    return isinstance(stamp, int | float) and abs(published - stamp) > LATE
+    """Whether a time in ms (what is written in seconds or by no clock at all says nothing) is long past."""
+    return isinstance(stamp, int | float) and MILLISECONDS <= stamp < published - LATE
 
 
 def discovery(room: Room, agents: int, max_agents: int, created_at: int) -> Draft:
