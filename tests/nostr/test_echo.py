@@ -98,7 +98,7 @@ class Side:
         pool: Any = air
         free = Boundless()
         self.remote = Remote(
-            self.realm, pool, self.key, self, Shares(free, free, free, free), self.echoes, lambda: 60_000,
+            self.realm, self.realm.serve, pool, self.key, self, Shares(free, free, free), self.echoes, lambda: 60_000,
             lambda f, *a: succeed(f(*a)), clock, self.wall, os.urandom, random.Random(1),
         )  # fmt: skip
         voice = Voice(self.key, pool, lambda event, bits: succeed(event), self.wall)
