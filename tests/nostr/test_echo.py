@@ -98,8 +98,8 @@ class Side:
         pool: Any = air
         free = Boundless()
         self.remote = Remote(
-            self.realm, self.realm.serve, pool, self.key, self, Shares(free, free, free), self.echoes, lambda: 60_000,
-            lambda f, *a: succeed(f(*a)), clock, self.wall, os.urandom, random.Random(1),
+            self.realm, self.realm.serve, pool, self.key, self, Shares(free, free, free), self.echoes,
+            lambda: 60_000, lambda f, *a: succeed(f(*a)), clock, self.wall, os.urandom, random.Random(1),
         )  # fmt: skip
         voice = Voice(self.key, pool, lambda event, bits: succeed(event), self.wall)
         outbox: Any = self
