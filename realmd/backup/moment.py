@@ -6,6 +6,7 @@ came after is in the journal of a later database: a later backup, or the one tha
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -95,7 +96,7 @@ def replay(base: Path, later_database: Path, moment: Moment, spawn: tuple[float,
     seq, notes = int(database.meta(base)["seq"]), database.meta(later_database)
     _check_kin(base, later_database, seq)
     tables = journal.load(base)
-    play, new, count = Replay(tables, spawn), list[Entry](), 0
+    play, new, count = Replay(tables, spawn, serial=time.time_ns() // 1_000_000), list[Entry](), 0
     for one in _up_to(journal.entries(later_database, seq), moment):
         if not _follows(one.seq, tables.seq, notes):
             raise BackupError(

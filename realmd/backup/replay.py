@@ -1,7 +1,7 @@
 """Journalled events → the durable tables, for as much as an event tells.
 
-What no event tells stays as it was: a public key, an avatar, where somebody stood after moving at
-once.  Whoever joined stands at `spawn` until an event says where.
+What no event tells stays as it was: an avatar, tokens, where somebody stood after moving at once.
+Whoever joined stands at `spawn` until an event says where.
 """
 
 from __future__ import annotations
@@ -12,18 +12,24 @@ from typing import Any, Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from ..identity import bech32
 from ..world import events
-from ..world.model import Body, Claim, Installed, Plugin, Post, Profile, Request
+from ..world.model import Body, Claim, Identity, Installed, Plugin, Post, Profile, Request
 from ..world.rules.catalogue import ROOM
 from ..world.tables import Tables
 
 
 class Replay:
-    """Applies events to `tables`, in the order of their seq."""
+    """Applies events to `tables`, in the order of their seq.
 
-    def __init__(self, tables: Tables, spawn: tuple[float, float] = (0.0, 0.0)) -> None:
+    Whom events know by its key and `tables` did not gets `serial`; no token may have that: the time of the
+    replay (ms since the epoch).
+    """
+
+    def __init__(self, tables: Tables, spawn: tuple[float, float] = (0.0, 0.0), *, serial: int = 0) -> None:
         self.tables = tables
         self._spawn = spawn
+        self._serial = serial
 
     def apply(self, event: events.Durable) -> None:
         """Do what `event` says was done."""
@@ -41,7 +47,17 @@ class Replay:
             old, name=event.name, color=event.color, bio=event.bio, capabilities=event.capabilities,
             skills=event.skills, last_seen=max(old.last_seen, event.timestamp),
         )  # fmt: skip
+        if event.pubkey is not UNSET:
+            npub = bech32.encode("npub", bytes.fromhex(event.pubkey)) if event.pubkey else UNSET
+            told = replace(told, pubkey=event.pubkey, npub=npub)
+            self._claim(event.agent_id, event.pubkey)
         self.tables.put("profiles", event.agent_id, told)
+
+    def _claim(self, agent_id: str, pubkey: str) -> None:
+        """The agent is who has this key; with none, whom the operator gives a token."""
+        old = self.tables.identities.get(agent_id) or Identity(agent_id, self._serial)
+        if old.pubkey != pubkey or agent_id not in self.tables.identities:
+            self.tables.put("identities", agent_id, replace(old, pubkey=pubkey))
 
     def _join(self, event: events.Join) -> None:
         self._profile(event)

@@ -137,6 +137,8 @@ def _said(kind: str, row: Any) -> Any:
             return row.name, row.bio, row.capabilities, row.color, row.skills
         case "bodies":
             return row.agent_id
+        case "identities":
+            return row.pubkey
         case "claims":
             return row.agent_id, row.working_since > 0
         case "plugins":  # whose it is was not always told

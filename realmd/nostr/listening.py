@@ -80,8 +80,8 @@ def listening(
         wraps=Table(WRAPS_RATE, 1),
     )
     remote = Remote(
-        realm, serve, bridge.pool, bridge.key, store, shares, bridge.voice.max_bytes, run, reactor, wall,
-        os.urandom, SystemRandom(),
+        realm, serve, bridge.pool, bridge.key, store, shares, bridge.echoes, bridge.voice.max_bytes,
+        run, reactor, wall, os.urandom, SystemRandom(),
     )  # fmt: skip
     return Listening(remote, portal, bridge.enabled)
 

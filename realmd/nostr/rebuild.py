@@ -13,6 +13,7 @@ from ..backup.files import scratch
 from ..backup.manifest import BackupError
 from ..backup.place import held, parts, replace_files
 from ..backup.replay import Replay
+from ..host.clock import milliseconds
 from ..host.reactor import IReactor
 from ..storage.engines import ENGINES
 from ..storage.head import head_file
@@ -86,7 +87,7 @@ async def _fill(
 ) -> Rebuilt:
     made = Rebuilt()
     tables = Tables()
-    replay = Replay(tables)
+    replay = Replay(tables, serial=milliseconds(reactor))
     store = Store(ENGINES[engine], str(new), reactor)
     try:
         await store.open()

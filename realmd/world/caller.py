@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
+
+from .model import Via
 
 
 class Caller(Struct, eq=False):
@@ -12,7 +14,7 @@ class Caller(Struct, eq=False):
     `pubkey` (hex) and `npub`: a Nostr key that was proven.  `serials`: agentId → serial of the
     token that was shown for it, or that registering it on this connection made.  `source` and
     `network`: what counts as one address, and as one network, where shares are kept; "" of a local
-    program, which has no share.
+    program, which has no share.  `via`: what it asks was said where others hear it, too.
     """
 
     local: bool = False
@@ -24,6 +26,7 @@ class Caller(Struct, eq=False):
     inside: bool = False
     source: str = ""
     network: str = ""
+    via: Via | UnsetType = UNSET
 
     def remember(self, agent_id: str, serial: int) -> None:
         """From now on this caller holds the token of that serial."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from .model import Installed, Plugin, Profile, Skill
+from .model import Installed, Plugin, Profile, Skill, Via
 
 
 class Event(Struct, frozen=True, kw_only=True, rename="camel", tag_field="worldType", gc=False):
@@ -44,34 +44,41 @@ class Durable(Event, frozen=True):
     seq: int
 
 
-class Emote(Durable, frozen=True, tag="emote"):
+class Spoken(Durable, frozen=True, kw_only=True):
+    """Base of what the room's Nostr channel is told, too, unless it came from there, as `via` says."""
+
+    via: Via | UnsetType = UNSET
+
+
+class Emote(Spoken, frozen=True, tag="emote"):
     """An agent shows a feeling."""
 
     emote: str
 
 
-class Chat(Durable, frozen=True, tag="chat"):
+class Chat(Spoken, frozen=True, tag="chat"):
     """An agent said something to everyone; or the operator did, as `by` says, which no agent can set."""
 
     text: str
     by: Literal["operator"] | UnsetType = UNSET
 
 
-class Join(Durable, frozen=True, tag="join"):
-    """An agent entered the world."""
+class Join(Spoken, frozen=True, tag="join"):
+    """An agent entered the world; `pubkey` (hex) is the key that it has proven to be its own."""
 
     name: str
     color: str
     bio: str
     capabilities: tuple[str, ...]
     skills: tuple[Skill, ...] | UnsetType = UNSET
+    pubkey: str | UnsetType = UNSET
 
 
 class ProfileChanged(Join, frozen=True, tag="profile"):
-    """An agent present in the world changed its profile."""
+    """An agent present in the world changed its profile; or its key was taken from it: `pubkey` is empty."""
 
 
-class Leave(Durable, frozen=True, tag="leave"):
+class Leave(Spoken, frozen=True, tag="leave"):
     """An agent left: it asked, its lease ran out (silent), its socket closed, the operator had it go, or it
     gave way to another (displaced)."""
 
@@ -157,7 +164,7 @@ class Republished(Private, frozen=True, tag="plugin"):
     installed_version: str
 
 
-def of_profile(kind: type[Join], profile: Profile, now: int, seq: int) -> Join:
+def of_profile(kind: type[Join], profile: Profile, now: int, seq: int, via: Via | UnsetType = UNSET) -> Join:
     """The join or profile event that tells `profile`."""
     return kind(
         agent_id=profile.agent_id,
@@ -168,6 +175,8 @@ def of_profile(kind: type[Join], profile: Profile, now: int, seq: int) -> Join:
         bio=profile.bio,
         capabilities=profile.capabilities,
         skills=profile.skills,
+        pubkey=UNSET if profile.npub is UNSET else profile.pubkey,
+        via=via,
     )
 
 

@@ -29,6 +29,8 @@ TAGS, TAG_CUT = 32, 64
 CONTENT_CUT = 2000
 
 Key = AgentId
+#: By which way something came that others have heard there already: the room's Nostr channel.
+Via = Literal["channel"]
 Colour = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}\\Z")]
 #: A colour as it comes; see `text.colours`.
 AnyColour = Annotated[
@@ -103,7 +105,8 @@ class Body(Wire, frozen=True):
     """An agent present in the world: where it stands and what it does.
 
     `timestamp` is when it last moved.  `player` marks a human bound to a socket, who leaves
-    with it; `dozing` an agent not heard from for a while, about to lose its seat.
+    with it; `dozing` an agent not heard from for a while, about to lose its seat; `via` is the way by
+    which it came in.
     """
 
     agent_id: str
@@ -116,6 +119,7 @@ class Body(Wire, frozen=True):
     player: bool = False
     dozing: bool = False
     walk: Walk | None = None
+    via: Via | UnsetType = UNSET
 
 
 class Claim(Wire, frozen=True):

@@ -44,9 +44,10 @@ class Agent:
             self.secret, os.urandom(32), kind=kind, created_at=when, tags=tags, content=content
         )
 
-    def asking(self, cmd: str, at: int | None = None, **args: Any) -> Event:
+    def asking(self, cmd: str, at: int | None = None, answer_in: int = 0, **args: Any) -> Event:
         """The command as an event, signed."""
-        content = json.dumps({"cmd": cmd, "args": args, "nonce": secrets.token_hex(8)})
+        wish = {"wrap": answer_in} if answer_in else {}
+        content = json.dumps({"cmd": cmd, "args": args, "nonce": secrets.token_hex(8), **wish})
         return self.sign(asks.KIND, content, ("p", self.realm), ("d", self.room), at=at)
 
     def wrapped(self, event: Event, kind: int) -> Event:

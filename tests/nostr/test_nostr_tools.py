@@ -204,21 +204,25 @@ async def test_another_implementation_gets_what_is_private(tmp_path: Path) -> No
 async def test_the_program_of_the_document_works(tmp_path: Path) -> None:
     """What docs/nostr.rst shows can be copied and run: it finds the room, joins, walks and speaks."""
     text = (ROOT / "docs" / "nostr.rst").read_text("utf-8")
-    _, _, rest = text.partition("the tests of realmd run this program)::\n")
-    program = textwrap.dedent(rest.partition("\n**Who speaks.**")[0])
+    commands, _, rest = text.partition("as it stands here, by that command::\n")
+    (command,) = [line.split() for line in commands.splitlines() if line.startswith("    node ")]
+    _, name, url = command
+    assert url.startswith("wss://")
+    (tmp_path / name).write_text(textwrap.dedent(rest.partition("\n**Who speaks.**")[0]), "utf-8")
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
     with LocalRelay() as relay:
         async with realm_on(tmp_path, relay.url) as (realm, bridge):
             await ready(bridge)
             running: Any = getProcessOutputAndValue(
                 shutil.which("node"),
-                ["--input-type=module", "-e", program, "agent.mjs", relay.url],
+                [name, relay.url],
                 dict(os.environ),
-                str(ROOT),
+                str(tmp_path),
                 reactor,
             )
             out, complaints, status = await running.addTimeout(2 * PATIENCE, reactor)
             assert (status, complaints) == (0, b""), complaints.decode()
-            assert out.count(b"ok: true") == 4
+            assert out.count(b"ok: true") == 5
             assert b"Hello from afar" in out
             events = (await realm.ipc("room-events"))["events"]
             assert [e["text"] for e in events if e["worldType"] == "chat"] == ["Hello from afar"]

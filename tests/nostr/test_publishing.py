@@ -87,7 +87,9 @@ async def test_old_and_new_readers_find_the_room(tmp_path: Path) -> None:
 async def test_positions_are_one_event_and_durable_events_few(tmp_path: Path) -> None:
     """Fifty agents that walk about cost a relay one event a second, and what they say comes in batches."""
     heard: list[Event] = []
-    with LocalRelay() as relay:
+    # By default it takes 60 events a minute: at two a second a machine under load gets beyond that.
+    with LocalRelay(notes_per_minute=1_000_000) as relay:
+        began = time.monotonic()
         async with reader(relay.url) as scene, realm_on(
             tmp_path, relay.url, nostr={"publish_messages": False}, world={"tick_ms": 50, "walk_speed": 1.0},
             room={"max_agents": 60},
@@ -97,7 +99,7 @@ async def test_positions_are_one_event_and_durable_events_few(tmp_path: Path) ->
             names = [f"agent-{n}" for n in range(50)]
             for name in names:
                 assert (await realm.ipc("register", agentId=name, name=name))["ok"]
-                await realm.ipc("world-chat", agentId=name, text=f"{name} here")
+                assert (await realm.ipc("world-chat", agentId=name, text=f"{name} here"))["ok"]
 
             def syncs() -> list[Event]:
                 return [event for event in heard if event.kind == sync.KIND]
@@ -108,13 +110,13 @@ async def test_positions_are_one_event_and_durable_events_few(tmp_path: Path) ->
 
             await until(lambda: full(), "all agents in one sync")
             first = len(syncs())
-            began = full()[-1].t
+            since = full()[-1].t
             step = 0
-            while full()[-1].t - began < 4000:
+            while full()[-1].t - since < 4000:
                 step += 1
                 for n, name in enumerate(names):
                     await realm.ipc("world-move", agentId=name, x=(n % 10) + step % 3 - 5, z=n // 10 - 5)
-            passed = (full()[-1].t - began) / 1000
+            passed = (full()[-1].t - since) / 1000
             assert abs(len(syncs()) - first - passed) <= 1
             moved = {row.agent_id: (row.x, row.z) for row in full()[-1].rows}
             assert moved.keys() == set(names)
@@ -123,7 +125,7 @@ async def test_positions_are_one_event_and_durable_events_few(tmp_path: Path) ->
             )
             counted = Counter(event.kind for event in heard)
             assert counted[classic.MESSAGE] == 0
-            assert counted[log.KIND] <= passed + 15
+            assert counted[log.KIND] <= time.monotonic() - began + 1, "one batch a second at most"
             values = (await realm.http("GET", "/metrics")).body.decode()
             assert f"realmd_nostr_log_seq {float(bridge.logbook.committed)}" in values
             assert f'realmd_relay_connected{{relay="{relay.url}"}} 1.0' in values

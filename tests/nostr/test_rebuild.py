@@ -19,7 +19,9 @@ from realmd.identity.nostr_event import Event
 from realmd.nostr.events import log
 from tests.relay.scene import LocalRelay, until
 
+from .agents import Agent
 from .scene import logged, reader, realm_on, stored
+from .test_remote import ready
 
 REALMCTL = str(Path(sys.executable).with_name("realmctl"))
 
@@ -104,6 +106,47 @@ async def test_a_realm_comes_back_from_its_relay(tmp_path: Path) -> None:
         assert [row[0] for row in public(tmp_path)] == [*(row[0] for row in before), *(
             one["seq"] for one in logged(batches) if one["seq"] > before[-1][0]
         )]  # fmt: skip
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_agent_known_by_its_key_is_its_own_after_a_rebuild(tmp_path: Path) -> None:
+    """Its key speaks for it as before; a stranger's key, this host and a token of before do not."""
+    with LocalRelay() as relay:
+        async with reader(relay.url) as scene:
+            async with realm_on(tmp_path, relay.url) as (realm, bridge):
+                key = await ready(bridge)
+                ada, eve, zoe = Agent(scene, key), Agent(scene, key), Agent(scene, key)
+                token = (await ada.ask("register", agentId="ada", name="Ada"))[1]["token"]
+                await zoe.ask("register", agentId="zoe")
+                assert (await realm.ipc("register", agentId="local"))["ok"]
+                assert (await realmctl(tmp_path, "revoke", "zoe", "--keys")).returncode == 0
+                await until(lambda: bridge.logbook.head and bridge.logbook.lag == 0, "it is in the log")
+                await until(lambda: not len(bridge.outbox), "the relay has it")
+            keep = [(tmp_path / "var" / name) for name in ("nostr-key", "token-keys")]
+            kept = {path: path.read_bytes() for path in keep}
+            (tmp_path / "key").touch(0o600)
+            (tmp_path / "key").write_bytes(kept[keep[0]])
+            shutil.rmtree(tmp_path / "var")
+            done = await realmctl(
+                tmp_path, "rebuild", "--from-nostr", relay.url, "--key", str(tmp_path / "key")
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            for path, data in kept.items():
+                path.touch(0o600)
+                path.write_bytes(data)
+            async with realm_on(tmp_path, relay.url) as (realm, bridge):
+                await ready(bridge)
+                assert (await eve.ask("world-chat", agentId="ada", text="I am Ada"))[1]["code"] == "not_yours"
+                assert (await eve.ask("register", agentId="ada"))[1]["code"] == "not_yours"
+                assert (await zoe.ask("world-chat", agentId="zoe", text="Me"))[1]["code"] == "not_yours"
+                for given in ({}, {"token": token}):
+                    refused = await realm.ipc("world-chat", agentId="ada", text="By HTTP", **given)
+                    assert not refused.get("ok"), refused
+                _, answer = await ada.ask("world-chat", agentId="ada", text="Here again")
+                assert answer["ok"], answer
+                _, answer = await ada.ask("profile", agentId="ada")
+                assert answer["profile"]["npub"].startswith("npub1")
+                assert (await realm.ipc("world-chat", agentId="local", text="Me too"))["ok"]
 
 
 @pytest_twisted.ensureDeferred

@@ -85,6 +85,24 @@ async def test_an_agent_joins_by_relay(tmp_path: Path, way: int) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_an_answer_comes_in_the_wrap_that_is_asked_for(tmp_path: Path) -> None:
+    """Who asks openly, and opens no ephemeral wraps, gets its token and its messages in stored ones."""
+    with LocalRelay() as relay:
+        async with reader(relay.url) as scene, realm_on(tmp_path, relay.url) as (realm, bridge):
+            ada = Agent(scene, await ready(bridge))
+            kind, answer = await ada.ask("register", answer_in=STORED, agentId="ada")
+            assert (kind, answer["ok"], bool(answer["token"])) == (STORED, True, True)
+            await realm.ipc("register", agentId="bob")
+            await realm.ipc("agent-message", agentId="bob", toAgentId="ada", content="For you alone")
+            await until(ada.private, "the message")
+            assert [kind for kind, _, fields in ada.heard if fields.get("type") == "private"] == [STORED]
+            kind, answer = await ada.ask("room-info", answer_in=STORED)
+            assert (kind, answer["ok"]) == (20043, True), "what is for all is told to all"
+            kind, answer = await ada.ask("agent-inbox", STORED, answer_in=EPHEMERAL, agentId="ada")
+            assert (kind, answer["ok"]) == (EPHEMERAL, True)
+
+
+@pytest_twisted.ensureDeferred
 async def test_nobody_speaks_for_another(tmp_path: Path) -> None:
     """Whatever `auth` says, another key cannot act as an agent, read its messages or get its token."""
     with LocalRelay() as relay:

@@ -67,6 +67,8 @@ CLOSED: Final[dict[tuple[type[events.Event], str], c.Command | None]] = {
     (events.Work, "workstation_id"): None, (events.Board, "post_id"): None,
     (events.Requested, "request_id"): None, (events.Responded, "request_id"): None,
     (events.Responded, "to_agent_id"): None,
+    # Proven: no text of the sender's.
+    (events.Join, "pubkey"): None, (events.ProfileChanged, "pubkey"): None,
     # To whoever installed it, of a plugin that was published before.
     (events.Republished, "to_agent_id"): None, (events.Republished, "skill_id"): None,
     (events.Republished, "installed_version"): None,

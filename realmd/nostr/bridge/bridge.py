@@ -25,6 +25,7 @@ from ...storage.interface import StorageError
 from ...storage.publications import IPublications
 from ..events import classic
 from ..events.draft import Draft
+from ..events.echoes import Echoes
 from ..relay.pool import Pool
 from ..relay.sending import Outcome
 from ..relay.work import Mine
@@ -79,7 +80,9 @@ class Bridge(MultiService):
         self.outbox = Outbox(pool, publications, clock)
         room_id = realm.room.room_id
         self.logbook = Logbook(room_id, self.voice, self.outbox, publications)
-        self.messages = Messages(lambda: self.room, self.voice, self.outbox, publications)
+        #: What was said in the channel lately, by us and by others.
+        self.echoes = Echoes()
+        self.messages = Messages(lambda: self.room, self.voice, self.outbox, publications, self.echoes, clock)
         self.announcer = Announcer(
             realm.world, lambda: self.room, journal.unannounced, lambda: self.logbook.committed, self.voice,
             settings.nip05, settings.snapshot_interval_s,

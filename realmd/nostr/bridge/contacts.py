@@ -18,7 +18,7 @@ LATELY: Final = 3_600_000
 class Contact(Struct):
     """An agent whose commands came by `relay` (URL), signed by `pubkey` (hex), the last one at `at` (ms).
 
-    `wrap` is the kind of gift wrap that its asks come in, None if they come openly.
+    `wrap` is the kind of gift wrap that its asks come in or ask for, None if they do neither.
     """
 
     agent_id: str

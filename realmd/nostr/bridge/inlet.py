@@ -63,8 +63,8 @@ class Taken(Struct, frozen=True):
     """A command by relay that is to be obeyed, or a mistake that is to be told.
 
     `event_id` and `pubkey` in hex; `relay` is the URL that it came by first, `wrap` the kind of gift wrap
-    that it came in.  `heard` says that it was a message of the channel, which is not answered; `ask` is
-    None for a mistake, which `fault` tells.
+    that it came in, or asks for.  `heard` is what a message of the channel said (JSON), which is not
+    answered; `ask` is None for a mistake, which `fault` tells.
     """
 
     event_id: str
@@ -74,7 +74,7 @@ class Taken(Struct, frozen=True):
     until: int
     wrap: int | None = None
     secret: bool = False
-    heard: bool = False
+    heard: str = ""
     fault: str = ""
 
 
@@ -150,17 +150,25 @@ class Inlet:
         self._open_some()
 
     def heard(self, event: Event, relay: str) -> None:
-        """A message of the room's channel (kind 42)."""
+        """A message of the room's channel (kind 42).
+
+        What repeats something is not charged to who signed it: an old server repeats all that it reads,
+        and has agents of its own to speak for.
+        """
         channel = self._room().channel_id
-        if channel is None or not self._new(event):
+        if channel is None or not self._fresh(event):
             return
         try:
             ask = classic.read_message(event, channel)
-        except (Unreadable, Fault):
-            self.passed_over["unreadable"] += 1
+        except (Unreadable, Fault) as error:
+            mirror = isinstance(error, Unreadable) and error.code == "mirror"
+            if mirror or self._allowed(event):
+                self.passed_over["mirror" if mirror else "unreadable"] += 1
+            return
+        if not self._allowed(event):
             return
         until = event.created_at * 1000 + asks.WINDOW
-        self._take(Taken(event.id, event.pubkey, relay, ask, until, heard=True))
+        self._take(Taken(event.id, event.pubkey, relay, ask, until, heard=event.content))
 
     # -- gift wraps ------------------------------------------------------------------------
 
@@ -189,26 +197,31 @@ class Inlet:
 
     # -- sorting -----------------------------------------------------------------------------
 
-    def _new(self, event: Published) -> bool:
-        """Whether it is fresh, not ours, not known, and within the shares of who signed it."""
-        now, seconds = self._wall(), self._clock.seconds()
-        if abs(event.created_at * 1000 - now) > asks.WINDOW:
+    def _fresh(self, event: Published) -> bool:
+        """Whether it is of now, not ours, and not known."""
+        if abs(event.created_at * 1000 - self._wall()) > asks.WINDOW:
             reason = "stale"
         elif event.pubkey == self._key.pubkey:
             reason = "own"
         elif event.id in self._replays:
             reason = "replayed"
-        elif self._shares.keys.take(event.pubkey, 1.0, seconds) or self._shares.all.take(
-            "known" if self._known(event.pubkey) else "strangers", 1.0, seconds
-        ):
-            reason = "limited"
         else:
             return True
         self.passed_over[reason] += 1
         return False
 
+    def _allowed(self, event: Published) -> bool:
+        """Whether it is within the shares of who signed it."""
+        seconds = self._clock.seconds()
+        if self._shares.keys.take(event.pubkey, 1.0, seconds) or self._shares.all.take(
+            "known" if self._known(event.pubkey) else "strangers", 1.0, seconds
+        ):
+            self.passed_over["limited"] += 1
+            return False
+        return True
+
     def _sort(self, event: Published, relay: str, wrap: int | None) -> None:
-        if not self._new(event):
+        if not (self._fresh(event) and self._allowed(event)):
             return
         until = event.created_at * 1000 + asks.WINDOW
         private = wrap is not None
@@ -223,7 +236,8 @@ class Inlet:
             taken = Taken(event.id, event.pubkey, relay, None, until, wrap, private, fault=str(fault))
         else:
             secret = found.answer_privately
-            taken = Taken(found.id, found.pubkey, relay, found.ask, found.until, wrap, secret)
+            answer_in = wrap if found.wrap is None else found.wrap
+            taken = Taken(found.id, found.pubkey, relay, found.ask, found.until, answer_in, secret)
         self._take(taken)
 
     def _take(self, taken: Taken) -> None:

@@ -81,11 +81,12 @@ class Logbook:
     async def _cut(self, head: Head, last: bool) -> bool:
         """One batch; whether there may be more."""
         tag, most = chain.log_tag(self._room_id), chain.MOST_EVENTS
-        rows = await self._publications.public(head.to_seq, self.committed, most)
+        up_to = self.committed  # what is committed while the store is read is for the next batch
+        rows = await self._publications.public(head.to_seq, up_to, most)
         if not rows:
             return False
         full = len(rows) == most
-        covered = rows[-1][0] if full else self.committed
+        covered = rows[-1][0] if full else up_to
         lost = await self._publications.missing(head.to_seq, covered, most)
         if len(lost) == most:
             full, covered = True, lost[-1]

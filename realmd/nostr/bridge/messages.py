@@ -1,4 +1,8 @@
-"""The channel's messages: each public durable event that old readers know, in order."""
+"""The channel's messages: each public durable event that old readers know, in order.
+
+What came from the channel is not told there again: so nothing can go round in it through the realm,
+whatever others repeat.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from twisted.internet.interfaces import IReactorTime
 
 from ...protocol.views import Room
 from ...storage.publications import IPublications
 from ..events import classic
+from ..events.echoes import Echoes
 from .outbox import Outbox
 from .voice import Voice
 
@@ -24,16 +30,26 @@ class _Head(Struct, rename="camel"):
     world_type: str
     timestamp: int
     by: str = ""
+    via: str = ""
 
 
 _head: Final = msgspec.json.Decoder(_Head)
 
 
 class Messages:
-    """Makes messages of what the journal has committed.  `cursor` is the seq up to which it has."""
+    """Makes messages of what the journal has committed.  `cursor` is the seq up to which it has.
+
+    `echoes` remembers them.
+    """
 
     def __init__(
-        self, room: Callable[[], Room], voice: Voice, outbox: Outbox, publications: IPublications
+        self,
+        room: Callable[[], Room],
+        voice: Voice,
+        outbox: Outbox,
+        publications: IPublications,
+        echoes: Echoes,
+        clock: IReactorTime,
     ) -> None:
         self.cursor = 0
         self.committed = 0
@@ -41,6 +57,8 @@ class Messages:
         self._voice = voice
         self._outbox = outbox
         self._publications = publications
+        self._echoes = echoes
+        self._clock = clock
 
     def recall(self, marks: dict[str, str], committed: int) -> None:
         """Go on where an earlier life ended; in a first life, with what happens from now on.
@@ -61,9 +79,14 @@ class Messages:
         drafts = []
         for _, body in rows:
             head = _head.decode(body)
+            if head.via:
+                continue
             at = head.timestamp // 1000
             drafts.append(classic.message(room, head.world_type, body, at, most, by=head.by))
         events = [self._voice.key.sign(draft) for draft in drafts if draft is not None]
+        now = int(self._clock.seconds() * 1000)
+        for event in events:
+            self._echoes.note(event.content, now)
         if events:
             await self._outbox.add(events, {CURSOR: str(covered)})
         self.cursor = covered

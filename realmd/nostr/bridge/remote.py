@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -26,10 +27,11 @@ from ...runtime.realm import Answer, Realm, refusal
 from ...storage.asks import IAsks
 from ...world import events
 from ...world.caller import Caller
-from ...world.commands import Command, Heard
+from ...world.commands import Command, Heard, WorldAction, WorldMove
 from ...world.queries import AgentConversation, AgentInbox, Login
 from ...world.rules.authority import has_key
 from ..events import asks, classic
+from ..events.echoes import Echoes
 from ..relay.pool import Pool
 from ..relay.work import Run
 from .contacts import Contact, Contacts
@@ -53,7 +55,8 @@ Serve = Callable[[Ask, Callable[[Answer], None], Caller], None]
 class Remote:
     """Obeys, answers, and brings private news.  `open` once the store and the key are open.
 
-    `max_bytes` tells how large an event may be, `wall` ms since the epoch.
+    `max_bytes` tells how large an event may be, `wall` ms since the epoch; `echoes` remembers what was said
+    in the channel.
     """
 
     log = Logger()
@@ -66,6 +69,7 @@ class Remote:
         key: Key,
         store: IAsks,
         shares: Shares,
+        echoes: Echoes,
         max_bytes: Callable[[], int],
         run: Run,
         clock: IReactorTime,
@@ -80,6 +84,7 @@ class Remote:
         self._relays = relays
         self._key = key
         self._shares = shares
+        self._echoes = echoes
         self._max_bytes = max_bytes
         self._clock = clock
         self._wall = wall
@@ -170,9 +175,12 @@ class Remote:
         if ask is None:
             self._answer(taken, {"error": taken.fault})
             return
-        by = caller(taken.pubkey)
+        by = caller(taken.pubkey, heard=bool(taken.heard))
         if (refused := self._objection(taken, by, remembered)) is not None:
             self._answer(taken, refusal(refused).fields)
+            return
+        if self._is_echo(taken):
+            self.inlet.passed_over["mirror"] += 1
             return
         self.serving += 1
         for contact in self.contacts.of_key(taken.pubkey):
@@ -193,6 +201,13 @@ class Remote:
         if agent_id in world.tables.profiles and agent_id not in world.atlas.inhabitants:
             return None if has_key(world, agent_id, by) else Rejection("not_yours", "not_yours")
         return None
+
+    def _is_echo(self, taken: Taken) -> bool:
+        """Whether a message repeats what was said; only of who may speak for the agent, so that nobody else
+        can take the words out of its mouth."""
+        if not taken.heard or isinstance(taken.ask, WorldMove | WorldAction):
+            return False
+        return self._echoes.note(taken.heard, int(self._clock.seconds() * 1000))
 
     def _note(self, taken: Taken) -> None:
         """Whoever asks is here still, and is reached like this."""
@@ -216,8 +231,15 @@ class Remote:
         self.replies.put(taken.relay, taken.pubkey, draft, wrap)
 
 
-def caller(pubkey: str) -> Caller:
-    """Whoever signed with the key `pubkey` (hex).  Keys cost nothing, so relays count as one network."""
+def caller(pubkey: str, heard: bool = False) -> Caller:
+    """Whoever signed with the key `pubkey` (hex), `heard` in the channel.
+
+    Keys cost nothing, so relays count as one network.
+    """
     return Caller(
-        pubkey=pubkey, npub=bech32.encode("npub", bytes.fromhex(pubkey)), source=pubkey, network=RELAYS
+        pubkey=pubkey,
+        npub=bech32.encode("npub", bytes.fromhex(pubkey)),
+        source=pubkey,
+        network=RELAYS,
+        via="channel" if heard else UNSET,
     )

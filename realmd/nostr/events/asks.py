@@ -1,18 +1,20 @@
 """Commands by relay: what an agent that reaches only a relay asks of the realm, and what it is answered.
 
     20043   ["p", <realm>] ["d", <room id>]
-            {"cmd": <command>, "args": {…}, "nonce": <1 to 64 characters, new each time>}
+            {"cmd": <command>, "args": {…}, "nonce": <1 to 64 characters, new each time>,
+             "wrap": <kind of gift wrap that private answers are to come in; may be left out>}
     20043   ["e", <id of the ask>] ["p", <agent>]
             the JSON that the same command is answered with over HTTP
 
 `cmd` and `args` are those of the classic protocol; who asks is who signed.  What only two should
 read goes the same way as a rumor in an ephemeral gift wrap (kind 21059, NIP-59): the command if its
-words are private, the answer if it is.  Relays do not keep either.
+words are private, the answer if it is.  Relays do not keep either.  Whoever has a library that opens no
+others gets stored wraps (kind 1059).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -36,7 +38,8 @@ class Asked(Struct, frozen=True):
     """A command by relay.
 
     `id` (hex) is what it is answered and remembered by, until `until` (ms since the epoch) when it would
-    be stale; `pubkey` (hex) who signed it; `private` whether it came in a gift wrap.
+    be stale; `pubkey` (hex) who signed it; `private` whether it came in a gift wrap; `wrap` the kind of
+    gift wrap it asks for, None for that of the ask.
     """
 
     id: str
@@ -46,6 +49,7 @@ class Asked(Struct, frozen=True):
     nonce: str
     private: bool
     until: int
+    wrap: int | None = None
 
     @property
     def answer_privately(self) -> bool:
@@ -58,6 +62,7 @@ class _Content(Struct):
     nonce: Annotated[str, Meta(min_length=1, max_length=64)]
     args: Raw = Raw(b"{}")
     token: Raw | UnsetType = UNSET
+    wrap: Literal[1059, 21059] | None = None
 
 
 class _Secret(Struct):
@@ -88,7 +93,9 @@ def read_ask(event: Published, realm: str, room_id: str, now: int, *, private: b
     try:
         found: _Content = content(event, _content)
     except Unreadable:
-        raise Fault('the content must be {"cmd": …, "args": {…}, "nonce": …}') from None
+        raise Fault(
+            'the content must be {"cmd": …, "args": {…}, "nonce": …}, and "wrap", if any, 1059 or 21059'
+        ) from None
     args = bytes(found.args)
     if args == b"null":
         args = b"{}"
@@ -96,7 +103,7 @@ def read_ask(event: Published, realm: str, room_id: str, now: int, *, private: b
     shown = found.token is not UNSET or _secret.decode(args).token is not UNSET
     if not private and (shown or isinstance(ask, PRIVATE)):
         raise Fault(f"{found.cmd} with what you sent must go in a gift wrap (NIP-59)")
-    return Asked(event.id, event.pubkey, found.cmd, ask, found.nonce, private, created + WINDOW)
+    return Asked(event.id, event.pubkey, found.cmd, ask, found.nonce, private, created + WINDOW, found.wrap)
 
 
 def answer(

@@ -2,15 +2,19 @@
 
 The old readers understand what is made here, and what they write is read here.  Positions are
 not published as messages: `sync` says where everybody is.
+
+An old server publishes again, under its own key, whatever it reads in the channel of agents that it
+knows: the same content without our tags.  So what tells a realm's message from a command is in the
+content: only realms number events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ...primitives.errors import Fault
 from ...protocol.classic import Ask, decode_ask
@@ -27,6 +31,10 @@ DISCOVERY_EVERY: Final = 300
 DISCOVERY_LIFE: Final = 900
 #: How far back (s) a subscription to a channel's messages asks.
 MESSAGES_SINCE: Final = 300
+#: How much earlier (ms) the time in a message may be than that of its event: the rest are repetitions.
+LATE: Final = 60_000
+#: Times below it (of the year 2001) are no ms since the epoch.
+MILLISECONDS: Final = 10**12
 #: The durable events that the old readers know, by their `worldType`.
 SPOKEN: Final = frozenset({"join", "leave", "profile", "chat", "emote"})
 
@@ -50,6 +58,8 @@ class _Channel(Struct):
 
 class _Head(Struct, rename="camel"):
     world_type: str
+    timestamp: Any = None
+    seq: Raw | UnsetType = UNSET
 
 
 class _Discovery(Struct, frozen=True, rename="camel"):
@@ -112,13 +122,16 @@ def message(
 def read_message(event: Published, channel_id: str) -> Ask:
     """What an outsider's message in the channel asks of the world, as a command.
 
-    Raises `Unreadable`, or `Fault` if it is a message of a known kind with a field wrong.  Who may
-    speak for the agent it names is for the caller to say.
+    Raises `Unreadable`, or `Fault` if it is a message of a known kind with a field wrong.  Unreadable
+    ("mirror"), whoever signed it, for what a realm told (it has a `seq`) and for what happened long
+    before the event.  Who may speak for the agent it names is for the caller to say.
     """
     expect(event, MESSAGE)
     if channel_id not in [value[0] for value in values(event, "e") if value]:
         raise Unreadable("room")
     head: _Head = content(event, _head)
+    if head.seq is not UNSET or _is_late(head.timestamp, event.created_at * 1000):
+        raise Unreadable("mirror")
     command = _COMMANDS.get(head.world_type)
     if command is None:
         raise Unreadable("content")
@@ -126,6 +139,11 @@ def read_message(event: Published, channel_id: str) -> Ask:
         return decode_ask(command, event.content.encode())
     except UnicodeEncodeError:
         raise Fault("Invalid JSON: not UTF-8") from None
+
+
+def _is_late(stamp: Any, published: int) -> bool:
+    """Whether a time in ms (what is written in seconds or by no clock at all says nothing) is long past."""
+    return isinstance(stamp, int | float) and MILLISECONDS <= stamp < published - LATE
 
 
 def discovery(room: Room, agents: int, max_agents: int, created_at: int) -> Draft:

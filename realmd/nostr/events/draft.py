@@ -51,6 +51,7 @@ class Unreadable(ValueError):
         "kind": "The event is of another kind.",
         "author": "The event is by another author than the one who may say this.",
         "tags": "A tag that must be there once is missing, double or wrong.",
+        "mirror": "The event repeats what was said before, by whoever said it.",
         "room": "The event belongs to another room or channel.",
         "content": "The content is not what this kind of event holds, or too long.",
         "order": "The event numbers in a batch do not rise within the range that it covers.",

@@ -72,8 +72,12 @@ def revoke(world: State, command: commands.Revoke, caller: Caller) -> tuple[even
     identity = withdraw(world, command.agent_id, owner=command.keys)
     if command.keys:
         world.tables.put("identities", command.agent_id, replace(identity, pubkey=""))
-        profile = replace(world.tables.profiles[command.agent_id], pubkey="", npub=UNSET)
+        old = world.tables.profiles[command.agent_id]
+        profile = replace(old, pubkey="", npub=UNSET)
         world.tables.put("profiles", command.agent_id, profile)
+        if old.npub is not UNSET:  # told, present or not: who replays events must not give it back
+            told = events.of_profile(events.ProfileChanged, profile, world.now, world.seq())
+            return (replace(told, pubkey=""),)
     return ()
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from ...primitives.errors import Refused
 from .. import commands, events
 from ..bounds import cut, size
 from ..caller import Caller
-from ..model import PALETTE, PROFILE_BYTES, RESERVED, VISITOR, Body, Profile
+from ..model import PALETTE, PROFILE_BYTES, RESERVED, VISITOR, Body, Profile, Via
 from ..state import State
 from . import authority, naming
 from .registry import rule
@@ -38,7 +38,7 @@ def player_join(world: State, command: commands.PlayerJoin, caller: Caller) -> I
 
 @rule(commands.WorldLeave)
 def leave(world: State, command: commands.WorldLeave, caller: Caller) -> Iterator[events.Event]:
-    yield from depart(world, command.agent_id, "asked")
+    yield from depart(world, command.agent_id, "asked", caller.via)
 
 
 @rule(commands.Heard)
@@ -79,7 +79,7 @@ def inhabit(world: State, command: commands.Inhabit, caller: Caller) -> Iterator
         avatar=being.avatar or being.kind,
     )
     profile = cut(whole)
-    yield from _store(world, old, profile)
+    yield from _store(world, old, profile, caller)
     if world.body(being.id) is None:
         yield from _enter(world, profile, Body(being.id, being.x, being.z, timestamp=world.now))
 
@@ -91,16 +91,22 @@ def ensure_present(world: State, agent_id: str, caller: Caller) -> Iterator[even
         profile = replace(world.tables.profiles[agent_id], last_seen=world.now)
         world.tables.put("profiles", agent_id, profile)
         yield from _displace(world, yielding)
-        yield from _enter(world, profile, _spawned(world, agent_id))
+        yield from _enter(world, profile, _spawned(world, agent_id, caller))
 
 
-def depart(world: State, agent_id: str, reason: Any) -> Iterator[events.Event]:
-    """Take the agent out of the world, freeing its workstation and its seat."""
+def depart(
+    world: State, agent_id: str, reason: Any, via: Via | UnsetType | None = None
+) -> Iterator[events.Event]:
+    """Take the agent out of the world, freeing its workstation and its seat.
+
+    `via` is the way by which it said that it goes; None: it did not say so, and goes as it came.
+    """
     body = world.body(agent_id)
     if body is None:
         return
     yield from release(world, agent_id)
-    gone = events.Leave(agent_id=agent_id, timestamp=world.now, seq=world.seq(), reason=reason)
+    via = body.via if via is None else via
+    gone = events.Leave(agent_id=agent_id, timestamp=world.now, seq=world.seq(), reason=reason, via=via)
     profile = replace(world.tables.profiles[agent_id], last_seen=world.heard.get(agent_id, world.now))
     world.tables.put("profiles", agent_id, profile)
     world.tables.drop("bodies", agent_id)
@@ -152,11 +158,11 @@ def _admit(world: State, command: commands.Register, caller: Caller, player: boo
     absent = world.body(command.agent_id) is None
     yielding = need_seat(world, command.agent_id, caller, player) if absent else None
     profile = profile_of(world, command, old, caller)
-    yield from _store(world, old, profile)
+    yield from _store(world, old, profile, caller)
     authority.claim(world, command.agent_id, caller, visitor=player)
     if absent:
         yield from _displace(world, yielding)
-        body = replace(_spawned(world, command.agent_id), player=player)
+        body = replace(_spawned(world, command.agent_id, caller), player=player)
         yield from _enter(world, profile, body)
     world.heard[command.agent_id] = world.now  # only now: who could not enter leaves no trace
     if old is None and not caller.inside:
@@ -185,7 +191,7 @@ def _key(world: State, command: commands.Register, caller: Caller) -> dict[str, 
     return {}
 
 
-def _store(world: State, old: Profile | None, profile: Profile) -> Iterator[events.Event]:
+def _store(world: State, old: Profile | None, profile: Profile, caller: Caller) -> Iterator[events.Event]:
     """Keep a profile that changed in what others see; tell them if its agent is here."""
     if old is not None and replace(old, last_seen=profile.last_seen) == profile:
         return
@@ -193,7 +199,7 @@ def _store(world: State, old: Profile | None, profile: Profile) -> Iterator[even
         _forget_one(world)
     world.tables.put("profiles", profile.agent_id, profile)
     if world.body(profile.agent_id) is not None:
-        yield events.of_profile(events.ProfileChanged, profile, world.now, world.seq())
+        yield events.of_profile(events.ProfileChanged, profile, world.now, world.seq(), caller.via)
 
 
 def _forget_one(world: State) -> None:
@@ -216,15 +222,16 @@ def _forget_one(world: State) -> None:
     world.forget(agent_id)
 
 
-def _spawned(world: State, agent_id: str) -> Body:
+def _spawned(world: State, agent_id: str, caller: Caller) -> Body:
     taken = [(body.x, body.z) for body in world.tables.bodies.values()]
     x, z = world.atlas.spawn(world.rng, taken)
-    return Body(agent_id, x, z, rotation=round(world.rng.uniform(0, 6.283), 3), timestamp=world.now)
+    rotation = round(world.rng.uniform(0, 6.283), 3)
+    return Body(agent_id, x, z, rotation=rotation, timestamp=world.now, via=caller.via)
 
 
 def _enter(world: State, profile: Profile, body: Body) -> Iterator[events.Event]:
     world.tables.put("bodies", body.agent_id, body)
-    yield events.of_profile(events.Join, profile, world.now, world.seq())
+    yield events.of_profile(events.Join, profile, world.now, world.seq(), body.via)
     yield events.Position(
         agent_id=body.agent_id, timestamp=world.now, x=body.x, y=body.y, z=body.z, rotation=body.rotation
     )

@@ -23,13 +23,17 @@ from .registry import rule
 def chat(world: State, command: commands.WorldChat, caller: Caller) -> Iterator[events.Event]:
     yield from ensure_present(world, command.agent_id, caller)
     text = said(world, command.text, TEXT_CUT)
-    yield events.Chat(agent_id=command.agent_id, timestamp=world.now, seq=world.seq(), text=text)
+    yield events.Chat(
+        agent_id=command.agent_id, timestamp=world.now, seq=world.seq(), text=text, via=caller.via
+    )
 
 
 @rule(commands.WorldEmote)
 def emote(world: State, command: commands.WorldEmote, caller: Caller) -> Iterator[events.Event]:
     yield from ensure_present(world, command.agent_id, caller)
-    yield events.Emote(agent_id=command.agent_id, timestamp=world.now, seq=world.seq(), emote=command.emote)
+    yield events.Emote(
+        agent_id=command.agent_id, timestamp=world.now, seq=world.seq(), emote=command.emote, via=caller.via
+    )
 
 
 @rule(commands.WorldAction)

@@ -77,6 +77,7 @@ def test_what_is_not_for_us_now_is_not_answered(event: Published, code: str) -> 
     [
         ("{}", "the content must be"),
         ({**WALK, "nonce": ""}, "the content must be"),
+        ({**WALK, "wrap": 1060}, "1059 or 21059"),
         ({**WALK, "nonce": "x" * 65}, "the content must be"),
         ({"cmd": "world-walk", "args": {}}, "the content must be"),
         ({**WALK, "cmd": "fly"}, "Unknown command: fly"),

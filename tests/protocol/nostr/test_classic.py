@@ -102,6 +102,19 @@ def test_old_writers_are_understood(message: dict[str, Any], ask: commands.Comma
     assert classic.read_message(said({**message, "agentId": "a", "timestamp": 1}), CHANNEL) == ask
 
 
+def test_what_was_said_before_is_no_command() -> None:
+    """What a realm told is known by its number, and what happened long before by its time, whoever signs."""
+    chat = {"worldType": "chat", "agentId": "a", "text": "hi"}
+    for repeated in ({"seq": 7}, {"seq": None}, {"timestamp": NOW * 1000 - 60_001}):
+        with pytest.raises(Unreadable) as caught:
+            classic.read_message(said({**chat, **repeated}), CHANNEL)
+        assert caught.value.code == "mirror"
+    for now in ({"timestamp": NOW * 1000 - 60_000}, {"timestamp": NOW}, {"timestamp": "now"}):
+        assert classic.read_message(said({**chat, **now}), CHANNEL) == commands.WorldChat(
+            agent_id="a", text="hi"
+        )
+
+
 def test_messages_elsewhere_are_not_ours() -> None:
     """Another channel, another kind, a type that nobody knows: not read."""
     chat = {"worldType": "chat", "agentId": "a", "text": "hi"}
