@@ -15,9 +15,8 @@ from tests.identity.signers import event
 
 from .daemon import Daemon, poll
 
-FAKETIME: Final = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 HOUR: Final = 3600
-needs_faketime = pytest.mark.skipif(FAKETIME is None, reason="needs libfaketime (Debian: faketime)")
+pytestmark = pytest.mark.needs("faketime")
 
 
 class Clock:
@@ -26,7 +25,7 @@ class Clock:
     def __init__(self, folder: Path, offset: int = 0) -> None:
         self._file = folder / "offset"
         self.settings = {
-            "LD_PRELOAD": str(FAKETIME),
+            "LD_PRELOAD": str(next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
@@ -80,7 +79,6 @@ def check_logins(daemon: Daemon, turn: int, used: list[tuple[str, bytes]]) -> No
         assert login(daemon, value, body) in ("replayed", "stale", "early")
 
 
-@needs_faketime
 @pytest.mark.parametrize(("began", "jumps"), [(0, (HOUR, 0, HOUR)), (HOUR, (0, HOUR))])
 def test_signed_logins_follow_a_clock_that_jumps(tmp_path: Path, began: int, jumps: tuple[int, ...]) -> None:
     """An hour ahead and back, or back after the start: fresh proofs count at once, used ones never."""
