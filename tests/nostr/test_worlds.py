@@ -38,7 +38,8 @@ async def test_two_realms_find_each_other(tmp_path: Path) -> None:
             assert world == {
                 "id": "hall", "name": "The Hall", "description": far.room.description,
                 "pubkey": far.key.pubkey, "npub": far.key.npub,
-                "url": world["url"], "relays": [relay.url, other.url], "agents": 0, "maxAgents": 7,
+                "url": world["url"], "publicUrl": world["url"],
+                "relays": [relay.url, other.url], "agents": 0, "maxAgents": 7,
             }  # fmt: skip
             assert world["url"].rstrip("/") == "https://hall.example"
 
