@@ -91,7 +91,7 @@ def documented(m: Machine) -> None:
         m.run(f"test -s /usr/share/man/{page}")
     m.run("test -s /usr/share/doc/realm-server/html/index.html")
     helped = m.run("realmctl --help")
-    known = set(re.findall(r"^    ([a-z-]+) ", helped, re.MULTILINE))
+    known = set(re.findall(r"^  ([a-z-]+) ", helped, re.MULTILINE))
     completed = set(
         m.run(
             "bash -c '. /usr/share/bash-completion/completions/realmctl; "
