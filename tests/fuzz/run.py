@@ -64,7 +64,11 @@ class Line:
         self.deadline = time.monotonic() + BOUND
         if case.door == "control":
             self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.connect(str(control))
+            try:
+                self.socket.connect(str(control))
+            except OSError:
+                self.socket.close()
+                raise
             self.socket.setblocking(False)
         else:
             self.socket = field.open(case.address)

@@ -218,6 +218,7 @@ def test_a_lost_link_is_told_and_nothing_is_missed(daemon: Daemon, open_page: Op
     mine = [line for line in lines(page) if "cut" in line or "away" in line]
     assert mine == ["before the cut", *said, "after the cut"]
     see(page, "(id) => realm.state.agents.has(id)", gone)
+    page.close()
     page.faults.clear()  # type: ignore[attr-defined]  # Chromium reports each attempt that failed
     cable.close()
     for agent in (speaker, gone):
