@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -195,7 +196,8 @@ class Fuzz:
         return status == 200 and set(checks.values()) == {"ok"}
 
     def _failed(self, case: Case | None, why: str) -> Failed:
-        if self._daemon.process.poll() is not None:
+        with suppress(subprocess.TimeoutExpired):  # connections end a moment before their process does
+            self._daemon.process.wait(1.0)
             why = f"it has ended with {self._daemon.process.returncode}: {why}"
         if case is not None:
             return Failed(f"{why}\n{case}")
